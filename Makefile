@@ -1,0 +1,58 @@
+# Everything below makes its own .venv from hashed pins. Only python3 (3.11 to 3.13) with pip is assumed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+STAMP   = $(VENV)/.installed
+PYTEST  = $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test test-long check format openapi pins clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements/develop.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=…" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/develop.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## make .venv
+
+demo: $(STAMP) ## watch the product work, in under a minute
+	@$(BIN)/evse-status demo
+
+serve: $(STAMP) ## run the service on an embedded database in this folder
+	@$(BIN)/evse-status serve
+
+test: $(STAMP) ## every test but the long soaks
+	$(PYTEST) -n auto -m "not long"
+
+test-long: $(STAMP) ## the long soaks
+	$(PYTEST) -m long
+
+check: $(STAMP) ## what CI checks: style, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: $(STAMP) ## write openapi/openapi.json anew
+	$(BIN)/evse-status openapi > openapi/openapi.json
+
+pins: ## compile requirements/*.in into hashed pins (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links requirements/runtime.in -o requirements/runtime.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links -c requirements/runtime.txt requirements/develop.in -o requirements/develop.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links requirements/build.in -o requirements/build.txt
+
+clean: ## throw away what was made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

@@ -1,0 +1,1 @@
+"""EVSE Status Scheduler: request → stored → boundary → presented status → translated → delivered."""
