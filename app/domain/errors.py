@@ -1,0 +1,72 @@
+"""Every refusal, in words that could be shown to an operator. No HTTP here: `api/problems.py` gives each its status."""
+
+
+class DomainError(Exception):
+    """Base of every refusal.
+
+    `field` is the request field at fault in the API's spelling (`validTo`), or `None` where no single field is.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class MalformedInstant(DomainError):
+    """The time cannot be read: no offset, no such time of day, or outside the years 2000 to 2099."""
+
+
+class MalformedEvseId(DomainError):
+    """The text is not an EVSE ID in the ISO 15118 / eMI3 or the DIN form."""
+
+
+class MalformedValue(DomainError):
+    """A value is not one of those that the field can take."""
+
+
+class EmptyInterval(DomainError):
+    """The window contains no time: it ends before or as it begins."""
+
+
+class AlreadyOver(DomainError):
+    """The window ends in the past, so it could never be shown."""
+
+
+class EvseNotFound(DomainError):
+    """No such EVSE is registered."""
+
+
+class AmbiguousEvse(DomainError):
+    """Without its separators the EVSE ID fits several registered EVSEs."""
+
+
+class EvseConflict(DomainError):
+    """Another EVSE already has this EVSE ID or this uid."""
+
+
+class TemporaryStatusNotFound(DomainError):
+    """No such temporary status, or none that this key may see."""
+
+
+class HasBegun(DomainError):
+    """The temporary status has begun: what has been shown cannot be rewritten."""
+
+
+class HasEnded(DomainError):
+    """The temporary status is over and stays as it was."""
+
+
+class PartnerNotFound(DomainError):
+    """No such partner."""
+
+
+class PartnerConflict(DomainError):
+    """Another partner already has this name."""
+
+
+class InvalidPartner(DomainError):
+    """The partner's configuration does not fit its channel."""
+
+
+class KeyNotFound(DomainError):
+    """No such API key."""

@@ -1,0 +1,60 @@
+"""An EVSE as it is registered, and what it was last heard to be doing."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from app.domain.presentation import Actual
+from app.domain.status import ActualStatus, DeploymentState
+
+
+class Evse(msgspec.Struct, frozen=True, kw_only=True):
+    """One EVSE.
+
+    `id` is its key in the store. `evse_id` is the EVSE ID as registered, which imported EVSEs may lack; `operator`
+    its operator part (`DEABC`). `country`, `party` and `uid` name it in OCPI, `location` is OCPI's location id.
+    `reported` is the actual status in the word it came in, `observed_at` when the backend saw it (UTC).
+    """
+
+    id: int
+    evse_id: str | None
+    key: str | None
+    operator: str
+    country: str
+    party: str
+    uid: str
+    location: str | None = None
+    deployment: DeploymentState = DeploymentState.STOCK
+    actual_status: ActualStatus = ActualStatus.UNKNOWN
+    reported: str | None = None
+    observed_at: datetime | None = None
+    ocpi_object: dict[str, Any] | None = None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    def actual(self, max_age: timedelta | None) -> Actual:
+        """What the charger does, believed for `max_age` after it was seen; for ever where that is `None`."""
+        if max_age is None or self.observed_at is None:
+            return Actual(self.actual_status)
+        return Actual(self.actual_status, self.observed_at + max_age)
+
+
+class PublishedEvse(msgspec.Struct, frozen=True, kw_only=True):
+    """One EVSE as its backend publishes it.
+
+    `evse_id` is `None` where it has none that can be used. `published` is its location's `publish`. `status` is one
+    of OCPI's words, `REMOVED` among them. `observed_at` (UTC) is its `last_updated`. `ocpi_object` is the EVSE with
+    its connectors as published, unknown fields included and empty strings left out.
+    """
+
+    evse_id: str | None
+    country: str
+    party: str
+    uid: str
+    location: str
+    published: bool
+    status: str
+    observed_at: datetime | None
+    ocpi_object: dict[str, Any]

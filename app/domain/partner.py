@@ -1,0 +1,61 @@
+"""A partner: one receiver of presented statuses, and which EVSEs it gets."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from app.domain.evse import Evse
+from app.domain.evse_id import operator_key
+
+#: How a partner may be called: it stands in URLs. `$` alone would forgive a line break at the end.
+NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
+
+
+class Audience(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which EVSEs a partner gets: those of these operators, at these locations; an empty list asks nothing.
+
+    Operators are written as in EVSE IDs: `DE*ABC`, `DEABC` or DIN's `+49*810`.
+    """
+
+    operators: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+
+    def includes(self, evse: Evse) -> bool:
+        if self.operators and evse.operator not in {operator_key(one) for one in self.operators}:
+            return False
+        return not self.locations or evse.location in self.locations
+
+
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """One receiver. `configuration` and `secrets` are its channel's own; `revision` counts every change.
+
+    `generation` rises when everything must be told again. `failures` in a row hold the partner back until
+    `hold_until` (UTC); `failed_at` is when the last of them was counted.
+    """
+
+    id: int
+    name: str
+    channel: str
+    configuration: dict[str, Any]
+    secrets: dict[str, Any] = {}
+    audience: Audience = Audience()
+    tells_fleet: bool = False  #: whether a new partner is told of EVSEs that were there before it
+    generation: int = 1
+    revision: int = 1
+    paused: bool = False
+    failures: int = 0
+    failed_at: datetime | None = None
+    hold_until: datetime | None = None
+    last_error: str | None = None
+    last_success_at: datetime | None = None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Partner({self.name!r}, {self.channel!r})"  # never its secrets: this ends up in logs
+
+    def with_secrets(self) -> "Partner":
+        """Return it with the secrets in their places in the configuration, as a channel wants it to connect."""
+        return msgspec.structs.replace(self, configuration={**self.configuration, **self.secrets})

@@ -1,0 +1,63 @@
+"""A temporary status: what is said about one EVSE for a while. Planned, active or ended is derived, never stored."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from app.domain.interval import Interval, before
+from app.domain.status import AppliesWhen, Kind
+
+
+class State(StrEnum):
+    """Where a temporary status stands at some instant."""
+
+    PLANNED = "planned"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One window as it was asked for, and when it was ended early, if it was.
+
+    `evse` is the EVSE's key in the store; `created_by` the id of the API key that made it.
+    """
+
+    id: int
+    evse: int
+    kind: Kind
+    interval: Interval
+    applies_when: AppliesWhen = AppliesWhen.ALWAYS
+    reason: str | None = None
+    ref: str | None = None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    revision: int = 1
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    end_reason: str | None = None
+
+    def is_active(self, at: datetime) -> bool:
+        """Tell whether it is in effect at `at`: inside the interval and not ended early."""
+        return at in self.interval and before(at, self.ended_at)
+
+    def is_over(self, at: datetime) -> bool:
+        """Tell whether it can never be in effect from `at` on; a planned one that was ended never will be."""
+        edges = self.edges()
+        return not edges or at >= edges[-1] > edges[0]
+
+    def state(self, at: datetime) -> State:
+        """Derive where it stands at `at`."""
+        if self.is_over(at):
+            return State.ENDED
+        return State.ACTIVE if self.is_active(at) else State.PLANNED
+
+    def edges(self) -> list[datetime]:
+        """List the instants at which it begins or stops to be in effect; none if it was ended before it began."""
+        begin, end = self.interval.begin, self.interval.end
+        if self.ended_at is not None and before(self.ended_at, end):
+            end = self.ended_at
+        if end is None:
+            return [begin]
+        return [begin, end] if begin < end else []
