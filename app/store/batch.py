@@ -1,0 +1,295 @@
+"""What one group of commands sees and changes: loaded in a few statements, decided in Python, written set-based."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import Update
+
+from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
+from app.domain.evse import Evse
+from app.domain.evse_id import EvseId, parse_evse_id
+from app.domain.presentation import Gate
+from app.domain.status import DeploymentState
+from app.domain.temporary_status import TemporaryStatus
+from app.store import dialect
+from app.store.due import AT_ONCE, mark_due
+from app.store.finding import chosen, live_temporary
+from app.store.rows import (
+    evse_from,
+    evse_values,
+    temporary_status_from,
+    temporary_status_values,
+    what_text,
+)
+from app.store.tables import metadata
+
+_evse = metadata.tables["evse"]
+_temporary = metadata.tables["temporary_status"]
+_presented = metadata.tables["presented"]
+_delivery = metadata.tables["delivery"]
+_audit = metadata.tables["audit"]
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What a command wants loaded before it decides, and how many keys it may use up."""
+
+    evse_ids: tuple[EvseId, ...] = ()
+    uids: tuple[tuple[str, str, str], ...] = ()
+    temporary_ids: tuple[int, ...] = ()
+    refs: tuple[tuple[str, str], ...] = ()
+    changes_evse: bool = False
+    changes_live: bool = False  #: whether any of what lives on the EVSEs may be changed
+    new_evses: int = 0
+    new_temporary: int = 0
+
+
+class Batch:
+    """The rows a group of commands needs, with the changes decided so far laid over them.
+
+    A command's `decide` may refuse only before its first `put`: what is put is written.
+    """
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self._evses: dict[int, Evse] = {}
+        self._by_key: dict[str, set[int]] = defaultdict(set)
+        self._by_uid: dict[tuple[str, str, str], int] = {}
+        self._temporary: dict[int, TemporaryStatus] = {}
+        self._by_evse: dict[int, set[int]] = defaultdict(set)
+        self._by_ref: dict[tuple[str, str], int] = {}
+        self._keys: dict[str, list[int]] = {}
+        self._new: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
+        self._changed: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
+        self._recheck: set[int] = set()
+        self._readdressed: set[int] = set()
+        self._audit: list[dict[str, Any]] = []
+
+    # What a command asks
+
+    def evse(self, evse_id: EvseId) -> Evse:
+        """Find the registered EVSE that a written EVSE ID names.
+
+        Raises:
+            EvseNotFound: none.
+            AmbiguousEvse: several, as the separators are missing.
+        """
+        found = self.evse_or_none(evse_id)
+        if found is None:
+            raise EvseNotFound(f"no EVSE {evse_id.written} is registered", field="evseId")
+        return found
+
+    def evse_or_none(self, evse_id: EvseId) -> Evse | None:
+        same_key = [self._evses[one] for one in self._by_key.get(evse_id.key, ())]
+        return chosen(evse_id, same_key)
+
+    def evse_in_use(self, evse_id: str) -> Evse | None:
+        """Find the EVSE that is not deprecated and has this very EVSE ID, whatever its case."""
+        same_key = (self._evses[one] for one in self._by_key.get(parse_evse_id(evse_id).key, ()))
+        return next(
+            (
+                one
+                for one in same_key
+                if one.deployment is not DeploymentState.DEPRECATED
+                and one.evse_id is not None
+                and one.evse_id.upper() == evse_id.upper()
+            ),
+            None,
+        )
+
+    def evse_by_uid(self, country: str, party: str, uid: str) -> Evse | None:
+        one = self._by_uid.get((country, party, uid))
+        return None if one is None else self._evses[one]
+
+    def evse_of(self, one: TemporaryStatus) -> Evse:
+        return self._evses[one.evse]
+
+    def temporary_status(self, temporary_id: int) -> TemporaryStatus:
+        """Find a temporary status by its id, over or not.
+
+        Raises:
+            TemporaryStatusNotFound: there is none.
+        """
+        if (one := self._temporary.get(temporary_id)) is None:
+            raise TemporaryStatusNotFound(f"no temporary status {temporary_id}")
+        return one
+
+    def by_ref(self, owner: str, ref: str) -> TemporaryStatus | None:
+        """Find what `owner` last made under its reference and did not end."""
+        one = self._by_ref.get((owner, ref))
+        found = None if one is None else self._temporary[one]
+        return None if found is None or found.ended_at is not None else found
+
+    def live(self, evse: Evse) -> list[TemporaryStatus]:
+        """List the temporary statuses of an EVSE that are not over, oldest first."""
+        return [
+            self._temporary[one] for one in sorted(self._by_evse[evse.id]) if not self._temporary[one].is_over(self.at)
+        ]
+
+    def new_key(self, table: str) -> int:
+        """Take one of the keys that were reserved: what is put under it is inserted, not updated."""
+        key = self._keys[table].pop(0)
+        self._new[table].add(key)
+        return key
+
+    # What a command decides
+
+    def put_evse(self, evse: Evse, *, recheck: bool = True, readdressed: bool = False) -> None:
+        """Put an EVSE. `readdressed`: partners know it under another address now, and are owed its status anew."""
+        self._remember_evse(evse)
+        if readdressed:
+            self._readdressed.add(evse.id)
+        self._touch("evse", evse.id)
+        if recheck:
+            self._recheck.add(evse.id)
+
+    def put_temporary(self, one: TemporaryStatus) -> None:
+        self._remember_temporary(one)
+        self._touch("temporary_status", one.id)
+        self._recheck.add(one.evse)
+
+    def audit(self, actor: str, action: str, subject: str, operator: str | None = None) -> None:
+        self._audit.append({"at": self.at, "actor": actor, "action": action, "subject": subject, "operator": operator})
+
+    # Loading
+
+    async def load(self, connection: AsyncConnection, needs: Sequence[Needs]) -> None:
+        """Load all that `needs` name, locking on PostgreSQL what may be changed."""
+        temporary_ids = {one for need in needs for one in need.temporary_ids}
+        refs = {one for need in needs for one in need.refs}
+        conditions: list[ColumnElement[bool]] = []
+        if temporary_ids:
+            conditions.append(_temporary.c.id.in_(temporary_ids))
+        if refs:
+            conditions.append(
+                and_(tuple_(_temporary.c.created_by, _temporary.c.ref).in_(refs), _temporary.c.ended_at.is_(None))
+            )
+        if keys := {one.key for need in needs if need.changes_live for one in need.evse_ids}:
+            # In the one statement that locks, so that two replicas never take the same rows in different orders.
+            conditions.append(live_temporary(select(_evse.c.id).where(_evse.c.evse_id_key.in_(keys)), self.at))
+        if conditions:
+            await self._load_temporary(connection, or_(*conditions), lock=True)
+
+        lock = any(need.changes_evse for need in needs)
+        keys = {one.key for need in needs for one in need.evse_ids}
+        uids = {one for need in needs for one in need.uids}
+        owners = {one.evse for one in self._temporary.values()}
+        which: list[ColumnElement[bool]] = []
+        if keys:
+            which.append(_evse.c.evse_id_key.in_(keys))
+        if uids:
+            which.append(tuple_(_evse.c.country, _evse.c.party, _evse.c.uid).in_(uids))
+        if owners:
+            which.append(_evse.c.id.in_(owners))
+        if which:
+            await self._load_evses(connection, or_(*which), lock=lock)
+        if self._evses:
+            known = _temporary.c.id.in_(list(self._temporary))
+            await self._load_temporary(connection, and_(live_temporary(self._evses, self.at), ~known), lock=False)
+        self._keys["evse"] = await dialect.take_keys(connection, "evse", sum(need.new_evses for need in needs))
+        self._keys["temporary_status"] = await dialect.take_keys(
+            connection, "temporary_status", sum(need.new_temporary for need in needs)
+        )
+
+    async def _load_evses(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
+        query = select(_evse).where(condition).order_by(_evse.c.id)
+        # Not FOR UPDATE: whoever plans something for an EVSE only needs it to go on existing.
+        locking = query.with_for_update(key_share=True)
+        for row in (await connection.execute(locking if lock else query)).mappings():
+            self._remember_evse(evse_from(row))
+
+    async def _load_temporary(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
+        query = select(_temporary).where(condition).order_by(_temporary.c.id)
+        for row in (await connection.execute(query.with_for_update() if lock else query)).mappings():
+            self._remember_temporary(temporary_status_from(row))
+
+    # Writing
+
+    async def write(self, connection: AsyncConnection) -> bool:
+        """Write everything that was put. Tell whether any presented status may have changed."""
+        evses = [self._evses[one] for one in sorted(self._new["evse"]) if one in self._evses]
+        if evses:
+            await connection.execute(_evse.insert(), [evse_values(one) for one in evses])
+            await connection.execute(_presented.insert(), [_not_yet_presented(one, self.at) for one in evses])
+        if changed := sorted(self._changed["evse"]):
+            await connection.execute(_replace_evse, [_keyed(evse_values(self._evses[one])) for one in changed])
+        # Changes first: a reference that one row lets go of may be taken by a new row of this very batch.
+        if changed := sorted(self._changed["temporary_status"]):
+            await connection.execute(_replace_temporary, [_keyed(self._temporary_values(one)) for one in changed])
+        if new := sorted(self._new["temporary_status"] & self._temporary.keys()):
+            await connection.execute(_temporary.insert(), [self._temporary_values(one) for one in new])
+        if recheck := self._recheck - self._new["evse"]:
+            await mark_due(connection, recheck)
+        if self._readdressed:
+            await connection.execute(
+                update(_delivery)
+                .where(_delivery.c.evse.in_(sorted(self._readdressed)))
+                .values(acked_digest=None, next_at=self.at)
+            )
+        if self._audit:
+            await connection.execute(_audit.insert(), self._audit)
+        return bool(self._recheck)
+
+    async def is_stored(self, connection: AsyncConnection) -> bool:
+        """Tell whether this batch was committed after all, by a row that it alone can have inserted.
+
+        Without one, what it did is the same done twice.
+        """
+        for table, key in ((_temporary, self._new["temporary_status"]), (_evse, self._new["evse"])):
+            if written := [one for one in key if one in self._temporary or one in self._evses]:
+                query = select(table.c.id).where(table.c.id.in_(written), table.c.created_at == self.at).limit(1)
+                return (await connection.execute(query)).first() is not None
+        return False
+
+    def _temporary_values(self, temporary_id: int) -> dict[str, Any]:
+        one = self._temporary[temporary_id]
+        return temporary_status_values(one, self._evses[one.evse].operator)
+
+    def _remember_evse(self, evse: Evse) -> None:
+        old = self._evses.get(evse.id)
+        if old is not None and old.key is not None:
+            self._by_key[old.key].discard(old.id)
+        self._evses[evse.id] = evse
+        if evse.key is not None:
+            self._by_key[evse.key].add(evse.id)
+        self._by_uid[evse.country, evse.party, evse.uid] = evse.id
+
+    def _remember_temporary(self, one: TemporaryStatus) -> None:
+        self._temporary[one.id] = one
+        self._by_evse[one.evse].add(one.id)
+        if one.ref is not None and one.ended_at is None:
+            self._by_ref[one.created_by, one.ref] = one.id
+
+    def _touch(self, table: str, key: int) -> None:
+        if key not in self._new[table]:
+            self._changed[table].add(key)
+
+
+def _replacing(table: Any) -> Update:
+    columns = [column.name for column in table.c if column.name != "id"]
+    return update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in columns})
+
+
+def _keyed(values: dict[str, Any]) -> dict[str, Any]:
+    return {"key": values.pop("id"), **values}
+
+
+def _not_yet_presented(evse: Evse, at: datetime) -> dict[str, Any]:
+    # Version 0, shown to nobody: the first reconcile compares with it like with any other.
+    return {
+        "evse": evse.id,
+        "what": what_text(Gate.WITHHELD),
+        "because": None,
+        "until": None,
+        "version": 0,
+        "last_updated": at,
+        "recheck_at": AT_ONCE,
+    }
+
+
+_replace_evse: Final = _replacing(_evse)
+_replace_temporary: Final = _replacing(_temporary)

@@ -1,0 +1,214 @@
+"""What partners are owed: promised by reconcile, claimed by a lane, settled by an outcome."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.delivery import Aspect, Delivery
+from app.domain.partner import Partner
+from app.store.rows import delivery_from, delivery_values
+from app.store.tables import metadata
+
+_delivery = metadata.tables["delivery"]
+_attempt = metadata.tables["attempt"]
+_partner = metadata.tables["partner"]
+
+#: Further ahead than any `next_at` is ever set: such a row was written under a clock that has since been stepped back.
+FURTHEST_NEXT: Final = timedelta(days=1, hours=1)
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """One thing a partner must be told, or, where `at` is `None`, need not be told but will be told changes of."""
+
+    delivery: Delivery
+    created: bool
+    at: datetime | None
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the log: what was said to a partner, and its own words."""
+
+    at: datetime
+    partner: int
+    evse: int
+    aspect: Aspect
+    version: int
+    said: str
+    outcome: str
+    answer: str
+    took_ms: int
+
+
+async def of_evses(
+    connection: AsyncConnection, evses: Iterable[int], aspect: Aspect
+) -> dict[tuple[int, int], Delivery]:
+    """The deliveries of these EVSEs, by (partner, EVSE)."""
+    query = select(_delivery).where(_delivery.c.evse.in_(list(evses)), _delivery.c.aspect == aspect.value)
+    rows = (await connection.execute(query)).mappings()
+    return {(row["partner"], row["evse"]): delivery_from(row) for row in rows}
+
+
+async def owe(connection: AsyncConnection, owed: Sequence[Owed]) -> None:
+    """Promise. Promising twice is promising once; what is under way meanwhile stays under way."""
+    if new := [delivery_values(one.delivery) for one in owed if one.created]:
+        await connection.execute(_delivery.insert(), new)
+    if old := [_owe_values(one) for one in owed if not one.created]:
+        await connection.execute(_owe, old)
+
+
+async def claim(
+    connection: AsyncConnection,
+    partner: Partner,
+    at: datetime,
+    limit: int,
+    longest_lease: timedelta,
+    take: Callable[[Delivery], Delivery],
+) -> list[Delivery]:
+    """Lock up to `limit` rows that are due and free, and store what `take` makes of each."""
+    taken: list[Delivery] = []
+    # One after the other: asked for with one OR, the index could only say which rows are this partner's.
+    for due in (_delivery.c.next_at <= at, _delivery.c.next_at > at + FURTHEST_NEXT):
+        query = select(_delivery).where(due, *_claimable(partner, at, longest_lease))
+        query = query.order_by(_delivery.c.next_at, _delivery.c.evse).limit(limit).with_for_update(skip_locked=True)
+        taken = [take(delivery_from(row)) for row in (await connection.execute(query)).mappings()]
+        if taken:
+            await connection.execute(_replace, [_keyed(one) for one in taken])
+            break
+    return taken
+
+
+async def settle(
+    connection: AsyncConnection,
+    keys: Iterable[tuple[int, int, Aspect]],
+    decide: Callable[[Delivery], Delivery | None],
+) -> None:
+    """Lock these rows as they are now and store what `decide` makes of each; `None` leaves a row alone."""
+    wanted = [(partner, evse, aspect.value) for partner, evse, aspect in keys]
+    key = tuple_(_delivery.c.partner, _delivery.c.evse, _delivery.c.aspect)
+    query = select(_delivery).where(key.in_(wanted)).order_by(_delivery.c.evse, _delivery.c.partner).with_for_update()
+    rows = (await connection.execute(query)).mappings().all()
+    decided = [new for row in rows if (new := decide(delivery_from(row))) is not None]
+    if decided:
+        await connection.execute(_replace, [_keyed(one) for one in decided])
+
+
+async def log(connection: AsyncConnection, attempts: Sequence[Attempt]) -> None:
+    if attempts:
+        values = [{**msgspec.structs.asdict(one), "aspect": one.aspect.value} for one in attempts]
+        await connection.execute(_attempt.insert(), values)
+
+
+async def void_leases(connection: AsyncConnection, at: datetime) -> int:
+    """On an embedded database no owner but this process lives: what was in flight is suspect and due now."""
+    voided = await connection.execute(
+        update(_delivery)
+        .where(_delivery.c.in_flight)
+        .values(in_flight=False, suspect=True, confirm_at=None, lease_until=None, token=None, next_at=at)
+    )
+    await connection.execute(update(_partner).values(lane_token=None, lane_lease_until=None))
+    return voided.rowcount
+
+
+async def next_due(
+    connection: AsyncConnection, partner: Partner, at: datetime, longest_lease: timedelta
+) -> datetime | None:
+    """When the next thing that nobody is busy with is due at this partner; `at` where it is now."""
+    owed = select(_delivery.c.next_at).where(_delivery.c.next_at.is_not(None), *_claimable(partner, at, longest_lease))
+    # Both ends of the index, and never a minimum over all that a partner which was away is owed.
+    first = owed.order_by(_delivery.c.next_at).limit(1).scalar_subquery()
+    last = owed.order_by(_delivery.c.next_at.desc()).limit(1).scalar_subquery()
+    due, furthest = (await connection.execute(select(first, last))).one()
+    if furthest is not None and furthest > at + FURTHEST_NEXT:
+        return at
+    soonest: datetime | None = due
+    return soonest
+
+
+async def bring_forward(connection: AsyncConnection, at: datetime) -> None:
+    """Have whatever is owed tried now: it may have been put off under a clock that has since been stepped back."""
+    await connection.execute(update(_delivery).where(_delivery.c.next_at > at).values(next_at=at))
+
+
+async def take_lane(connection: AsyncConnection, partner: int, token: str, at: datetime, lease: timedelta) -> bool:
+    """Take or keep the right to be the only one who sends to this partner, across all replicas."""
+    free = or_(
+        _partner.c.lane_token.is_(None),
+        _partner.c.lane_token == token,
+        _partner.c.lane_lease_until <= at,
+        _partner.c.lane_lease_until > at + lease * 2,
+    )
+    taken = await connection.execute(
+        update(_partner).where(_partner.c.id == partner, free).values(lane_token=token, lane_lease_until=at + lease)
+    )
+    return taken.rowcount == 1
+
+
+async def release_lane(connection: AsyncConnection, partner: int, token: str) -> None:
+    await connection.execute(
+        update(_partner)
+        .where(_partner.c.id == partner, _partner.c.lane_token == token)
+        .values(lane_token=None, lane_lease_until=None)
+    )
+
+
+def _claimable(partner: Partner, at: datetime, longest_lease: timedelta) -> list[ColumnElement[bool]]:
+    # What is owed under a newer configuration waits for a lane that has it: this one would tell the old address.
+    configured = func.abs(_delivery.c.generation) <= partner.generation
+    return [_delivery.c.partner == partner.id, configured, _free(at, longest_lease)]
+
+
+def _free(at: datetime, longest_lease: timedelta) -> ColumnElement[bool]:
+    return or_(
+        _delivery.c.lease_until.is_(None),
+        _delivery.c.lease_until <= at,
+        # A lease cannot reach further than this: it was taken under a clock that has since been stepped back.
+        _delivery.c.lease_until > at + longest_lease,
+    )
+
+
+def _owe_values(one: Owed) -> dict[str, Any]:
+    return {
+        "key_partner": one.delivery.partner,
+        "key_evse": one.delivery.evse,
+        "key_aspect": one.delivery.aspect.value,
+        "new_want": one.delivery.want,
+        "new_generation": one.delivery.generation,
+        "due_at": one.at,
+    }
+
+
+def _keyed(one: Delivery) -> dict[str, Any]:
+    values = delivery_values(one)
+    return {
+        "key_partner": values.pop("partner"),
+        "key_evse": values.pop("evse"),
+        "key_aspect": values.pop("aspect"),
+        **{f"new_{name}": value for name, value in values.items()},
+    }
+
+
+_this_row: Final = and_(
+    _delivery.c.partner == bindparam("key_partner"),
+    _delivery.c.evse == bindparam("key_evse"),
+    _delivery.c.aspect == bindparam("key_aspect"),
+)
+_due_at: Final = bindparam("due_at", type_=_delivery.c.next_at.type)
+# Column by column and relative: a lane may be settling another request of this very row at the same time.
+_owe: Final = (
+    update(_delivery)
+    .where(_this_row)
+    .values(
+        want=bindparam("new_want"),
+        next_at=case((_delivery.c.next_at < _due_at, _delivery.c.next_at), else_=_due_at),
+        acked_digest=case(
+            (_delivery.c.generation == bindparam("new_generation"), _delivery.c.acked_digest), else_=None
+        ),
+        generation=bindparam("new_generation"),
+    )
+)
+_values: Final = [column.name for column in _delivery.c if column.name not in {"partner", "evse", "aspect"}]
+_replace: Final = update(_delivery).where(_this_row).values({name: bindparam(f"new_{name}") for name in _values})

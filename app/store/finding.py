@@ -1,0 +1,43 @@
+"""Which EVSE a written EVSE ID names, and what lives on an EVSE: asked by whoever writes and whoever reads."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_
+
+from app.domain.errors import AmbiguousEvse
+from app.domain.evse import Evse
+from app.domain.evse_id import EvseId, named
+from app.domain.status import DeploymentState
+from app.store.tables import metadata
+
+_temporary = metadata.tables["temporary_status"]
+
+
+def chosen(evse_id: EvseId, same_key: Collection[Evse]) -> Evse | None:
+    """Choose the EVSE that `evse_id` names among those with its key; deprecated ones only where no other is left.
+
+    Raises:
+        AmbiguousEvse: several fit.
+    """
+    in_use = [one for one in same_key if one.deployment is not DeploymentState.DEPRECATED]
+    for group in (in_use, [one for one in same_key if one not in in_use]):
+        texts = named(evse_id, {one.evse_id for one in group if one.evse_id is not None})
+        if len(texts) > 1:
+            raise AmbiguousEvse(
+                f"{evse_id.written} may mean {' or '.join(sorted(texts))}: write it with its separators", field="evseId"
+            )
+        if texts:
+            # Of several deprecated EVSEs with the same ID the youngest is meant.
+            return max((one for one in group if one.evse_id == texts[0]), key=lambda one: one.id)
+    return None
+
+
+def live_temporary(evses: Iterable[int] | Select[Any], at: datetime) -> ColumnElement[bool]:
+    """The condition for the temporary statuses of these EVSEs that are not over at `at`."""
+    return and_(
+        _temporary.c.evse.in_(evses if isinstance(evses, Select) else list(evses)),
+        _temporary.c.ended_at.is_(None),
+        or_(_temporary.c.valid_to.is_(None), _temporary.c.valid_to > at),
+    )

@@ -1,0 +1,95 @@
+"""The API keys."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.api_key import ApiKey
+from app.domain.errors import KeyNotFound
+from app.domain.principal import Role
+from app.store.database import Database
+from app.store.tables import metadata
+
+_key = metadata.tables["api_key"]
+_audit = metadata.tables["audit"]
+
+
+async def add(connection: AsyncConnection, key: ApiKey) -> None:
+    await connection.execute(insert(_key).values(msgspec.structs.asdict(key) | {"role": key.role.value}))
+    await _write_audit(connection, key.created_at, key.created_by, "create", key.id)
+
+
+async def find(connection: AsyncConnection, key_id: str) -> ApiKey | None:
+    return (await find_many(connection, [key_id])).get(key_id)
+
+
+async def find_many(connection: AsyncConnection, key_ids: Collection[str]) -> dict[str, ApiKey]:
+    rows = (await connection.execute(select(_key).where(_key.c.id.in_(key_ids)))).mappings()
+    return {row["id"]: _key_from(row) for row in rows}
+
+
+class KeyReader:
+    """Looks keys up for requests, those that ask at the same time in one query.
+
+    A query serves only those who asked before it began: a key is good, or good for nothing, from the moment it is
+    made or revoked, by whichever process.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asked: dict[str, asyncio.Future[ApiKey | None]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def find(self, key_id: str) -> ApiKey | None:
+        if (answer := self._asked.get(key_id)) is None:
+            answer = self._asked[key_id] = asyncio.get_running_loop().create_future()
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        return await asyncio.shield(answer)  # a caller that gives up must not take the answer from the others
+
+    async def _read(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, {}
+            try:
+                async with self._database.read() as connection:
+                    found = await find_many(connection, list(asked))
+            except Exception as error:  # noqa: BLE001 - each caller gets it
+                for answer in asked.values():
+                    answer.set_exception(error)
+            else:
+                for key_id, answer in asked.items():
+                    answer.set_result(found.get(key_id))
+        self._reading = None
+
+
+async def all_keys(connection: AsyncConnection) -> list[ApiKey]:
+    """Every key, revoked ones too, in the order they were made."""
+    rows = (await connection.execute(select(_key).order_by(_key.c.created_at, _key.c.id))).mappings()
+    return [_key_from(row) for row in rows]
+
+
+async def revoke(connection: AsyncConnection, key_id: str, at: datetime, actor: str) -> None:
+    """Make a key good for nothing from now on; one that was revoked before stays so.
+
+    Raises:
+        KeyNotFound: there is none with that id.
+    """
+    if await find(connection, key_id) is None:
+        raise KeyNotFound(f"no key {key_id}")
+    await connection.execute(update(_key).where(_key.c.id == key_id, _key.c.revoked_at.is_(None)).values(revoked_at=at))
+    await _write_audit(connection, at, actor, "revoke", key_id)
+
+
+def _key_from(row: Any) -> ApiKey:
+    return ApiKey(**{name: row[name] for name in ApiKey.__struct_fields__ if name != "role"}, role=Role(row["role"]))
+
+
+async def _write_audit(connection: AsyncConnection, at: datetime, actor: str, action: str, key_id: str) -> None:
+    await connection.execute(
+        insert(_audit).values(at=at, actor=actor, action=action, subject=f"key {key_id}", operator=None)
+    )

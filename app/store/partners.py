@@ -1,0 +1,210 @@
+"""The partners: few rows, changed rarely, so each change is a short transaction of its own."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.errors import PartnerConflict, PartnerNotFound
+from app.domain.partner import Audience, Partner
+from app.store.presented import mark_all_due
+from app.store.secrets import Secrets
+from app.store.tables import metadata
+
+_partner = metadata.tables["partner"]
+_delivery = metadata.tables["delivery"]
+_attempt = metadata.tables["attempt"]
+_evse = metadata.tables["evse"]
+_audit = metadata.tables["audit"]
+
+
+#: What its own outcomes change of a partner; everything else is changed by people.
+STANDING: Final = ("failures", "failed_at", "hold_until", "last_error", "last_success_at")
+
+
+class Owing(msgspec.Struct, frozen=True, rename="camel"):
+    """How far a partner is behind: EVSEs owed, parked after a rejection, and to be confirmed; the oldest due (UTC)."""
+
+    shared: int
+    owed: int
+    parked: int
+    suspect: int
+    oldest_due_at: datetime | None
+
+
+async def add(connection: AsyncConnection, secrets: Secrets, new: Partner, actor: str) -> Partner:
+    """Store a new partner; everything is looked at again, so that it gets what it is owed.
+
+    Raises:
+        PartnerConflict: the name is taken.
+    """
+    values = _values(new, secrets)
+    del values["id"]
+    try:
+        key = (await connection.execute(insert(_partner).values(values).returning(_partner.c.id))).scalar_one()
+    except IntegrityError:
+        raise PartnerConflict(f"there is a partner {new.name} already", field="name") from None
+    await mark_all_due(connection)
+    await _write_audit(connection, new.created_at, actor, "add", new.name)
+    return msgspec.structs.replace(new, id=key)
+
+
+async def all_partners(connection: AsyncConnection) -> list[Partner]:
+    """Every partner without its secrets, in the order they were added.
+
+    Without, because nobody who only asks who is told what may be stopped by secrets that cannot be read.
+    """
+    rows = (await connection.execute(select(_partner).order_by(_partner.c.id))).mappings()
+    return [_partner_from(row, None) for row in rows]
+
+
+async def with_secrets(connection: AsyncConnection, secrets: Secrets, partner: int) -> Partner | None:
+    """One partner with its secrets, `None` if it was removed.
+
+    Raises:
+        SecretsUnreadable: they were encrypted with another key.
+    """
+    row = (await connection.execute(select(_partner).where(_partner.c.id == partner))).mappings().one_or_none()
+    return None if row is None else _partner_from(row, secrets)
+
+
+async def find(connection: AsyncConnection, secrets: Secrets, name: str) -> Partner:
+    """Find a partner by name.
+
+    Raises:
+        PartnerNotFound: there is none.
+    """
+    query = select(_partner).where(_partner.c.name == name)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise PartnerNotFound(f"no partner {name}")
+    return _partner_from(row, secrets)
+
+
+async def change(
+    connection: AsyncConnection,
+    secrets: Secrets,
+    name: str,
+    decide: Callable[[Partner], Partner],
+    at: datetime,
+    actor: str,
+) -> Partner:
+    """Store what `decide` makes of a partner. A rise in generation owes it everything anew.
+
+    Raises:
+        PartnerNotFound: there is none of that name.
+    """
+    query = select(_partner).where(_partner.c.name == name).with_for_update(key_share=True)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise PartnerNotFound(f"no partner {name}")
+    old = _partner_from(row, secrets)
+    new = msgspec.structs.replace(decide(old), revision=old.revision + 1, updated_at=at)
+    await connection.execute(update(_partner).where(_partner.c.id == old.id).values(_values(new, secrets)))
+    if new.generation != old.generation:
+        await mark_all_due(connection)
+    await _write_audit(connection, at, actor, "change", name)
+    return new
+
+
+async def set_standing(
+    connection: AsyncConnection, partner: int, decide: Callable[[Partner], Partner]
+) -> Partner | None:
+    """Store how the partner's outcomes leave it standing; `None` if it was removed meanwhile."""
+    # Not FOR UPDATE: reconcile may be promising to this partner, which only needs it to go on existing.
+    query = select(_partner).where(_partner.c.id == partner).with_for_update(key_share=True)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    old = _partner_from(row, None)
+    new = decide(old)
+    if new != old:
+        standing = {name: getattr(new, name) for name in STANDING}
+        await connection.execute(update(_partner).where(_partner.c.id == partner).values(standing))
+    return new
+
+
+async def remove(connection: AsyncConnection, name: str, at: datetime, actor: str) -> None:
+    """Forget a partner and what it was owed.
+
+    Raises:
+        PartnerNotFound: there is none of that name.
+    """
+    removed = await connection.execute(delete(_partner).where(_partner.c.name == name))
+    if removed.rowcount == 0:
+        raise PartnerNotFound(f"no partner {name}")
+    await _write_audit(connection, at, actor, "remove", name)
+
+
+async def resend(connection: AsyncConnection, partner: Partner, evse: int, at: datetime) -> bool:
+    """Owe one EVSE anew, whatever was acknowledged; tell whether it is shared with the partner at all."""
+    forgotten = {"next_at": at, "acked_digest": None, "rejected_version": None}
+    which = (_delivery.c.partner == partner.id, _delivery.c.evse == evse)
+    return (await connection.execute(update(_delivery).where(*which).values(forgotten))).rowcount > 0
+
+
+async def owing(connection: AsyncConnection, partner: int) -> Owing:
+    """Count what is owed to one partner."""
+    row = _delivery.c
+    parked = (row.next_at.is_(None)) & (row.rejected_version == row.want)
+    counts = select(
+        func.count(),
+        func.count(row.next_at),
+        func.count().filter(parked),
+        func.count().filter(row.suspect),
+        func.min(row.next_at),
+    ).where(row.partner == partner)
+    return Owing(*(await connection.execute(counts)).one())
+
+
+async def deliveries_page(
+    connection: AsyncConnection, partner: int, *, after: int, limit: int, owed_only: bool
+) -> list[dict[str, Any]]:
+    """A page of what a partner is owed and acknowledged, by EVSE key."""
+    query = (
+        select(_delivery, _evse.c.evse_id)
+        .join(_evse, _evse.c.id == _delivery.c.evse)
+        .where(_delivery.c.partner == partner, _delivery.c.evse > after)
+        .order_by(_delivery.c.evse, _delivery.c.aspect)
+        .limit(limit)
+    )
+    if owed_only:
+        query = query.where(_delivery.c.next_at.is_not(None) | (_delivery.c.rejected_version == _delivery.c.want))
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def attempts(connection: AsyncConnection, partner: int, limit: int) -> list[dict[str, Any]]:
+    """The latest attempts at one partner, newest first."""
+    query = (
+        select(_attempt, _evse.c.evse_id)
+        .join(_evse, _evse.c.id == _attempt.c.evse)
+        .where(_attempt.c.partner == partner)
+        .order_by(_attempt.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _partner_from(row: Any, secrets: Secrets | None) -> Partner:
+    names = set(Partner.__struct_fields__) - {"secrets", "audience"}
+    return Partner(
+        secrets={} if secrets is None else secrets.open(row["secrets"]),
+        audience=msgspec.convert(row["filter"], Audience),
+        **{name: row[name] for name in names},
+    )
+
+
+def _values(partner: Partner, secrets: Secrets) -> dict[str, Any]:
+    names = set(Partner.__struct_fields__) - {"secrets", "audience"}
+    values = {name: getattr(partner, name) for name in names}
+    return values | {"secrets": secrets.seal(partner.secrets), "filter": msgspec.to_builtins(partner.audience)}
+
+
+async def _write_audit(connection: AsyncConnection, at: datetime, actor: str, action: str, name: str) -> None:
+    await connection.execute(
+        insert(_audit).values(at=at, actor=actor, action=action, subject=f"partner {name}", operator=None)
+    )

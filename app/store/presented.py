@@ -1,0 +1,181 @@
+"""What is shown: the rows that are due for another look, and what became of them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.delivery import Notice
+from app.domain.evse import Evse
+from app.domain.presentation import Presentation
+from app.domain.status import DeploymentState
+from app.domain.temporary_status import TemporaryStatus
+from app.store.due import AT_ONCE
+from app.store.finding import live_temporary
+from app.store.rows import evse_from, presentation_from, temporary_status_from, what_text
+from app.store.tables import metadata
+
+_evse = metadata.tables["evse"]
+_temporary = metadata.tables["temporary_status"]
+_presented = metadata.tables["presented"]
+_change = metadata.tables["presented_change"]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What the store says is shown for an EVSE. `recheck_at` (UTC) is when that must be looked at again."""
+
+    evse: int
+    presentation: Presentation
+    version: int
+    last_updated: datetime
+    recheck_at: datetime | None
+
+
+class Due(msgspec.Struct, frozen=True):
+    """An EVSE whose presented status is to be computed, with all that it takes."""
+
+    shown: Shown
+    evse: Evse
+    temporary_statuses: list[TemporaryStatus]
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """What it came to. `moved`: partners could notice, so the version rose."""
+
+    due: Due
+    now: Shown
+    moved: bool
+
+
+async def take_due(connection: AsyncConnection, at: datetime, limit: int) -> list[Due]:
+    """Lock up to `limit` due rows, then read what they depend on.
+
+    In this order: whatever is committed after the lock marks the row due again, and whatever before is seen.
+    """
+    # Boundaries before what was touched (`AT_ONCE`): however much is reported, no window begins late for it.
+    query = select(_presented).where(_presented.c.recheck_at <= at).order_by(_presented.c.recheck_at.desc())
+    rows = (await connection.execute(query.limit(limit).with_for_update(skip_locked=True))).mappings().all()
+    if not rows:
+        return []
+    shown = [_shown_from(row) for row in rows]
+    evses = await evses_by_id(connection, [one.evse for one in shown])
+    live = await live_by_evse(connection, [one.evse for one in shown], at)
+    return [Due(one, evses[one.evse], live.get(one.evse, [])) for one in shown]
+
+
+async def evses_by_id(connection: AsyncConnection, ids: Collection[int]) -> dict[int, Evse]:
+    rows = (await connection.execute(select(_evse).where(_evse.c.id.in_(ids)))).mappings()
+    return {row["id"]: evse_from(row) for row in rows}
+
+
+async def live_by_evse(
+    connection: AsyncConnection, ids: Iterable[int], at: datetime
+) -> dict[int, list[TemporaryStatus]]:
+    """The temporary statuses that are not over at `at`, by EVSE, oldest first."""
+    query = select(_temporary).where(live_temporary(ids, at)).order_by(_temporary.c.id)
+    live: dict[int, list[TemporaryStatus]] = {}
+    for row in (await connection.execute(query)).mappings():
+        live.setdefault(row["evse"], []).append(temporary_status_from(row))
+    return live
+
+
+async def write(connection: AsyncConnection, resolved: Sequence[Resolved]) -> None:
+    """Write what was resolved, and a line of the record for each that moved."""
+    if not resolved:
+        return
+    await connection.execute(
+        _replace,
+        [
+            {
+                "key": one.now.evse,
+                "what": what_text(one.now.presentation.what),
+                "because": one.now.presentation.because,
+                "until": one.now.presentation.until,
+                "version": one.now.version,
+                "last_updated": one.now.last_updated,
+                "recheck_at": one.now.recheck_at,
+            }
+            for one in resolved
+        ],
+    )
+    if moved := [_change_values(one) for one in resolved if one.moved]:
+        await connection.execute(_change.insert(), moved)
+
+
+async def next_recheck(connection: AsyncConnection) -> datetime | None:
+    """When the next row is due, `AT_ONCE` for one that somebody has just touched."""
+    first: datetime | None = (await connection.execute(_waiting(func.min(_presented.c.recheck_at)))).scalar_one()
+    return first
+
+
+async def last_recheck(connection: AsyncConnection) -> datetime | None:
+    """The furthest that any row waits."""
+    last: datetime | None = (await connection.execute(_waiting(func.max(_presented.c.recheck_at)))).scalar_one()
+    return last
+
+
+async def mark_all_due(connection: AsyncConnection) -> None:
+    """Have everything computed anew: a clock was stepped back, or there is a new partner."""
+    if connection.dialect.name != "sqlite":
+        # In order, as a batch of changes locks its own: whoever overlaps waits, and nobody deadlocks.
+        locked = select(_presented.c.evse).order_by(_presented.c.evse).with_for_update().subquery()
+        await connection.execute(select(func.count()).select_from(locked))
+    await connection.execute(update(_presented).values(recheck_at=AT_ONCE))
+
+
+async def shown_by_evse(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, Shown]:
+    rows = (await connection.execute(select(_presented).where(_presented.c.evse.in_(list(ids))))).mappings()
+    return {row["evse"]: _shown_from(row) for row in rows}
+
+
+async def in_production(connection: AsyncConnection, evse_ids: Collection[str]) -> list[Evse]:
+    """The EVSEs in production with one of these EVSE IDs."""
+    if not evse_ids:
+        return []
+    query = select(_evse).where(
+        _evse.c.evse_id.in_(evse_ids),
+        _evse.c.deployment_state != DeploymentState.DEPRECATED.value,  # says no more, but is what the index is over
+        _evse.c.deployment_state == DeploymentState.PRODUCTION.value,
+    )
+    return [evse_from(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def notices(connection: AsyncConnection, ids: Collection[int]) -> dict[int, tuple[Notice, datetime | None]]:
+    """What is true of these EVSEs now, each with the time from which that must be computed anew."""
+    evses = await evses_by_id(connection, ids)
+    shown = await shown_by_evse(connection, ids)
+    return {
+        evse: (Notice(evses[evse], one.presentation, one.version, one.last_updated), one.recheck_at)
+        for evse, one in shown.items()
+    }
+
+
+def _waiting(what: ColumnElement[Any]) -> Select[Any]:
+    # The condition is always met by what is asked for; SQLite needs to read it before it takes the partial index.
+    return select(what).where(_presented.c.recheck_at.is_not(None))
+
+
+def _shown_from(row: Any) -> Shown:
+    return Shown(row["evse"], presentation_from(row), row["version"], row["last_updated"], row["recheck_at"])
+
+
+def _change_values(one: Resolved) -> dict[str, Any]:
+    return {
+        "at": one.now.last_updated,
+        "evse": one.now.evse,
+        "operator": one.due.evse.operator,
+        "version": one.now.version,
+        "from_what": what_text(one.due.shown.presentation.what),
+        "to_what": what_text(one.now.presentation.what),
+        "because": one.now.presentation.because,
+        "until": one.now.presentation.until,
+    }
+
+
+_columns: Final = ("what", "because", "until", "version", "last_updated", "recheck_at")
+_replace: Final = (
+    update(_presented).where(_presented.c.evse == bindparam("key")).values({name: bindparam(name) for name in _columns})
+)

@@ -1,0 +1,123 @@
+"""Rows to domain structs and back: the only place where the two meet."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from app.domain.delivery import Aspect, Delivery
+from app.domain.evse import Evse
+from app.domain.interval import Interval
+from app.domain.presentation import Gate, Presentation, What
+from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
+from app.domain.temporary_status import TemporaryStatus
+
+
+def evse_from(row: RowMapping) -> Evse:
+    return Evse(
+        id=row["id"],
+        evse_id=row["evse_id"],
+        key=row["evse_id_key"],
+        operator=row["operator"],
+        country=row["country"],
+        party=row["party"],
+        uid=row["uid"],
+        location=row["location"],
+        deployment=DeploymentState(row["deployment_state"]),
+        actual_status=ActualStatus(row["actual_status"]),
+        reported=row["reported_status"],
+        observed_at=row["observed_at"],
+        ocpi_object=row["ocpi_object"],
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def evse_values(evse: Evse) -> dict[str, Any]:
+    return {
+        "id": evse.id,
+        "evse_id": evse.evse_id,
+        "evse_id_key": evse.key,
+        "operator": evse.operator,
+        "country": evse.country,
+        "party": evse.party,
+        "uid": evse.uid,
+        "location": evse.location,
+        "deployment_state": evse.deployment.value,
+        "actual_status": evse.actual_status.value,
+        "reported_status": evse.reported,
+        "observed_at": evse.observed_at,
+        "ocpi_object": evse.ocpi_object,
+        "created_by": evse.created_by,
+        "created_at": evse.created_at,
+        "updated_at": evse.updated_at,
+    }
+
+
+def temporary_status_from(row: RowMapping) -> TemporaryStatus:
+    return TemporaryStatus(
+        id=row["id"],
+        evse=row["evse"],
+        kind=Kind(row["kind"]),
+        interval=Interval(row["valid_from"], row["valid_to"]),
+        applies_when=AppliesWhen(row["applies_when"]),
+        reason=row["reason"],
+        ref=row["ref"],
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        revision=row["revision"],
+        ended_at=row["ended_at"],
+        ended_by=row["ended_by"],
+        end_reason=row["end_reason"],
+    )
+
+
+def temporary_status_values(one: TemporaryStatus, operator: str) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "evse": one.evse,
+        "operator": operator,
+        "kind": one.kind.value,
+        "valid_from": one.interval.begin,
+        "valid_to": one.interval.end,
+        "applies_when": one.applies_when.value,
+        "reason": one.reason,
+        "ref": one.ref,
+        "created_by": one.created_by,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+        "revision": one.revision,
+        "ended_at": one.ended_at,
+        "ended_by": one.ended_by,
+        "end_reason": one.end_reason,
+    }
+
+
+_WHAT: dict[str, type[Kind] | type[ActualStatus] | type[Gate]] = {"kind": Kind, "actual": ActualStatus, "gate": Gate}
+_WORD = {members: word for word, members in _WHAT.items()}
+
+
+def what_text(what: What) -> str:
+    """`kind:BLOCKED` and `actual:BLOCKED` share a word but not a meaning, so both halves are stored."""
+    return f"{_WORD[type(what)]}:{what.value}"
+
+
+def what_from(stored: str) -> What:
+    source, _, value = stored.partition(":")
+    return _WHAT[source](value)
+
+
+def presentation_from(row: RowMapping) -> Presentation:
+    return Presentation(what_from(row["what"]), row["because"], row["until"])
+
+
+_DELIVERY = tuple(name for name in Delivery.__struct_fields__ if name != "aspect")
+
+
+def delivery_from(row: RowMapping) -> Delivery:
+    return Delivery(aspect=Aspect(row["aspect"]), **{name: row[name] for name in _DELIVERY})
+
+
+def delivery_values(delivery: Delivery) -> dict[str, Any]:
+    return {"aspect": delivery.aspect.value, **{name: getattr(delivery, name) for name in _DELIVERY}}

@@ -1,0 +1,267 @@
+"""The tables. Shapes only: a `table=True` model checks nothing, the rules live in the domain and at the API's edge."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer, Text, text
+from sqlmodel import Field, SQLModel
+
+from app.domain.delivery import Aspect
+from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
+
+# Named, so that a migration on SQLite can find a constraint again. Set before the first table.
+metadata = SQLModel.metadata
+metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# SQLite gives out rising keys by itself only for a column that is literally INTEGER.
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _one_of(column: str, members: type[Enum]) -> CheckConstraint:
+    values = ", ".join(f"'{member.value}'" for member in members)
+    return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+def _key() -> Any:
+    return Field(default=None, sa_column=Column(BigKey, primary_key=True, autoincrement=True))
+
+
+def _evse(*, primary: bool = False) -> Any:
+    return Field(sa_type=BigKey, foreign_key="evse.id", primary_key=primary)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+class EvseRow(SQLModel, table=True):
+    """The registered EVSEs."""
+
+    __tablename__ = "evse"
+    __table_args__ = (
+        Index("uq_evse_country_party_uid", "country", "party", "uid", unique=True),
+        _partial("uq_evse_evse_id", "evse_id", where="deployment_state <> 'DEPRECATED'", unique=True),
+        Index("ix_evse_evse_id_key", "evse_id_key"),
+        Index("ix_evse_location", "location"),
+        _one_of("deployment_state", DeploymentState),
+        _one_of("actual_status", ActualStatus),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _key()
+    country: str
+    party: str
+    uid: str
+    evse_id: str | None = None
+    evse_id_key: str | None = None
+    operator: str
+    location: str | None = None
+    deployment_state: str
+    actual_status: str
+    reported_status: str | None = None
+    observed_at: datetime | None = None
+    ocpi_object: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class TemporaryStatusRow(SQLModel, table=True):
+    """The windows, as they were asked for. Ending one deletes nothing."""
+
+    __tablename__ = "temporary_status"
+    __table_args__ = (
+        _partial("ix_temporary_status_live", "evse", "valid_to", where="ended_at IS NULL"),
+        _partial(
+            "uq_temporary_status_ref",
+            "created_by",
+            "ref",
+            where="ref IS NOT NULL AND ended_at IS NULL",
+            unique=True,
+        ),
+        Index("ix_temporary_status_evse_id", "evse", "id"),
+        Index("ix_temporary_status_created_by_ref", "created_by", "ref", "id"),
+        _one_of("kind", Kind),
+        _one_of("applies_when", AppliesWhen),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _key()
+    evse: int = _evse()
+    operator: str
+    kind: str
+    valid_from: datetime
+    valid_to: datetime | None = None
+    applies_when: str
+    reason: str | None = Field(default=None, sa_type=Text)
+    ref: str | None = None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    end_reason: str | None = None
+
+
+class PresentedRow(SQLModel, table=True):
+    """What is shown for each EVSE, and when to look again (`recheck_at`, the only cursor of the clockwork)."""
+
+    __tablename__ = "presented"
+    __table_args__ = (_partial("ix_presented_recheck_at", "recheck_at", where="recheck_at IS NOT NULL"),)
+
+    evse: int = _evse(primary=True)
+    what: str  #: such as `kind:MAINTENANCE`, `actual:AVAILABLE` or `gate:WITHHELD`
+    because: int | None = Field(default=None, sa_type=BigKey)
+    until: datetime | None = None
+    version: int
+    last_updated: datetime
+    recheck_at: datetime | None = None
+
+
+class PresentedChangeRow(SQLModel, table=True):
+    """What was shown when: append-only, the event stream and the record."""
+
+    __tablename__ = "presented_change"
+    __table_args__ = (
+        Index("ix_presented_change_evse_version", "evse", "version"),
+        Index("ix_presented_change_at", "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _key()
+    at: datetime
+    evse: int = _evse()
+    operator: str
+    version: int
+    from_what: str
+    to_what: str
+    because: int | None = Field(default=None, sa_type=BigKey)
+    until: datetime | None = None
+
+
+class PartnerRow(SQLModel, table=True):
+    """The receivers."""
+
+    __tablename__ = "partner"
+    __table_args__ = (Index("uq_partner_name", "name", unique=True), {"sqlite_autoincrement": True})
+
+    id: int = _key()
+    name: str
+    channel: str
+    configuration: dict[str, Any] = Field(sa_type=JSON)
+    secrets: str = Field(sa_type=Text)  #: encrypted, see `store/secrets.py`
+    filter: dict[str, Any] = Field(sa_type=JSON)
+    tells_fleet: bool
+    generation: int
+    revision: int
+    paused: bool
+    failures: int
+    failed_at: datetime | None = None
+    hold_until: datetime | None = None
+    last_error: str | None = Field(default=None, sa_type=Text)
+    last_success_at: datetime | None = None
+    lane_token: str | None = None
+    lane_lease_until: datetime | None = None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class DeliveryRow(SQLModel, table=True):
+    """What each partner is owed: a row per partner, EVSE and aspect at most, however long a partner was away."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        _partial("ix_delivery_owed", "partner", "next_at", where="next_at IS NOT NULL"),
+        Index("ix_delivery_evse", "evse"),
+        _one_of("aspect", Aspect),
+    )
+
+    partner: int = Field(sa_type=BigKey, foreign_key="partner.id", ondelete="CASCADE", primary_key=True)
+    evse: int = _evse(primary=True)
+    aspect: str = Field(primary_key=True)
+    want: int
+    acked: int | None = None
+    acked_digest: str | None = None
+    acked_at: datetime | None = None
+    shared_at: datetime
+    generation: int
+    in_flight: bool
+    suspect: bool
+    confirm_at: datetime | None = None
+    rejected_version: int | None = None
+    lease_until: datetime | None = None
+    token: str | None = None
+    attempts: int
+    next_at: datetime | None = None
+    last_error: str | None = Field(default=None, sa_type=Text)
+
+
+class AttemptRow(SQLModel, table=True):
+    """What was sent to whom and what the partner said, kept for a while."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        Index("ix_attempt_partner_evse", "partner", "evse", "id"),
+        Index("ix_attempt_at", "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _key()
+    at: datetime
+    partner: int = Field(sa_type=BigKey, foreign_key="partner.id", ondelete="CASCADE")
+    evse: int = _evse()
+    aspect: str
+    version: int
+    said: str  #: what we told, in the partner's word
+    outcome: str
+    answer: str | None = Field(default=None, sa_type=Text)
+    took_ms: int
+
+
+class ApiKeyRow(SQLModel, table=True):
+    """Who may call. The key itself is never stored, only its digest."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(primary_key=True)
+    name: str
+    role: str
+    digest: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class AuditRow(SQLModel, table=True):
+    """Who changed what: append-only."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_at", "at"), {"sqlite_autoincrement": True})
+
+    id: int = _key()
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    operator: str | None = None
+
+
+class ChoreRow(SQLModel, table=True):
+    """Housekeeping is due because a row here says when it last ran."""
+
+    __tablename__ = "chore"
+
+    name: str = Field(primary_key=True)
+    last_run_at: datetime

@@ -1,0 +1,176 @@
+"""The one writer: takes the commands that are waiting, decides them together, commits once, then answers."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+
+from app.clock import Clock
+from app.domain.errors import DomainError
+from app.store.batch import Batch, Needs
+from app.store.database import Database
+
+GROUP: Final = 256  #: commands committed together at most
+WAITING: Final = 20_000  #: commands that may wait; beyond that callers are told to come back
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result", covariant=True)
+Answer = TypeVar("Answer")
+
+
+class WriterBusy(Exception):
+    """Too many commands are waiting, or the writer is shutting down: nothing was written."""
+
+
+class Command(Protocol[Result]):
+    """One change that somebody asks for."""
+
+    def needs(self) -> Needs:
+        """Say what has to be loaded to decide it."""
+        ...
+
+    def decide(self, batch: Batch) -> Result:
+        """Refuse by raising a `DomainError`, or put the changes into `batch` and return the answer."""
+        ...
+
+
+class Writer:
+    """Runs commands in groups. An answer is given only after the commit that holds it."""
+
+    def __init__(self, database: Database, clock: Clock, *, committed: Callable[[], None] = lambda: None) -> None:
+        """`committed` is called after a commit that may have changed what is shown."""
+        self._database = database
+        self._clock = clock
+        self._committed = committed
+        self._queue: asyncio.Queue[tuple[Command[Any], asyncio.Future[Any]]] = asyncio.Queue(WAITING)
+        self._task: asyncio.Task[None] | None = None
+        self._open = False
+
+    async def start(self) -> None:
+        self._open = True
+        self._task = asyncio.create_task(self._run(), name="writer")
+
+    async def stop(self) -> None:
+        """Take nothing more, finish what is waiting, then stop."""
+        self._open = False
+        if self._task is None:
+            return
+        await self._queue.join()
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+
+    async def run(self, command: Command[Answer]) -> Answer:
+        """Have `command` decided and committed; a caller that gives up waiting does not undo it.
+
+        Raises:
+            DomainError: it was refused; nothing was written.
+            WriterBusy: it was not even looked at.
+        """
+        return await self.submit(command)
+
+    def submit(self, command: Command[Answer]) -> "asyncio.Future[Answer]":
+        """Put `command` in line and give its answer later, so that many can be committed together.
+
+        Raises:
+            WriterBusy: it was not even looked at.
+        """
+        if not self._open:
+            raise WriterBusy("the service is shutting down")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait((command, future))
+        except asyncio.QueueFull:
+            raise WriterBusy(f"{WAITING} changes are waiting to be written") from None
+        return future
+
+    async def _run(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                await self._write(group)
+            finally:
+                for _ in group:
+                    self._queue.task_done()
+
+    async def _write(self, group: Sequence[tuple[Command[Any], asyncio.Future[Any]]]) -> None:
+        try:
+            answers, touched = await self._commit([command for command, _ in group])
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, each command gets a try of its own
+            if len(group) == 1:
+                # Retried alone once more: on PostgreSQL another replica may just have taken the same reference.
+                try:
+                    answers, touched = await self._commit([group[0][0]])
+                except Exception as again:
+                    log.exception("a change could not be written", command=type(group[0][0]).__name__)
+                    _answer(group[0][1], again)
+                    return
+            else:
+                log.warning("a group of changes failed, each is tried alone", size=len(group), error=repr(error))
+                for one in group:
+                    await self._write([one])
+                return
+        for (_, future), answer in zip(group, answers, strict=True):
+            _answer(future, answer)
+        if touched:
+            self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self._committed()
+        except Exception:
+            log.exception("nobody could be told of a commit; the sweep will find it")
+
+    async def _commit(self, commands: Sequence[Command[Any]]) -> tuple[list[Any], bool]:
+        batch = Batch(self._clock.now())
+        answers: list[Any] | None = None
+        touched = False
+        try:
+            async with self._database.write() as connection:
+                needs = [_asked(command) for command in commands]
+                await batch.load(connection, [one for one in needs if isinstance(one, Needs)])
+                # Once more: a wait for locks must not make `now` a thing of the past.
+                batch.at = self._clock.now()
+                decided = [
+                    _decided(command, batch) if isinstance(need, Needs) else need
+                    for command, need in zip(commands, needs, strict=True)
+                ]
+                touched = await batch.write(connection)
+                answers = decided
+        except Exception:
+            # If it broke in the commit itself, the answer may be all that was lost: done again, it would be done twice.
+            if answers is None or not await self._landed(batch):
+                raise
+        return answers, touched
+
+    async def _landed(self, batch: Batch) -> bool:
+        async with self._database.read() as connection:
+            return await batch.is_stored(connection)
+
+
+def _asked(command: Command[Any]) -> Needs | DomainError:
+    try:
+        return command.needs()
+    except DomainError as refusal:
+        return refusal
+
+
+def _decided(command: Command[Any], batch: Batch) -> Any:
+    try:
+        return command.decide(batch)
+    except DomainError as refusal:
+        return refusal
+
+
+def _answer(future: asyncio.Future[Any], answer: Any) -> None:
+    if future.done():
+        return
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,83 @@
+"""What every test may ask for: a clock that stands still, and a database of its own on either engine."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+
+from app.store.database import Database
+from app.store.writer import Writer
+from tests.clock import FrozenClock
+from tests.databases import KINDS, PostgresqlServer, make_sqlite_template, postgresql_server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Generator[PostgresqlServer]:
+    """A PostgreSQL server. In CI it must start; elsewhere its tests are skipped where it cannot."""
+    with contextlib.ExitStack() as running:
+        try:
+            server = running.enter_context(postgresql_server())
+        except Exception as error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(f"NOT TESTED ON POSTGRESQL, which could not be started: {error!r}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sqlite_template(tmp_path_factory.mktemp("template") / "evse-status.db")
+
+
+@pytest.fixture(params=KINDS)
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[str]:
+    """The URL of a migrated database without rows, which only this test uses; one run on each engine."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield f"sqlite:///{shutil.copyfile(template, tmp_path / 'evse-status.db')}"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    async with server.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: PostgresqlServer) -> AsyncGenerator[str]:
+    """The same on PostgreSQL alone, for what several replicas do to each other."""
+    async with postgresql.fresh() as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+async def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[str]:
+    """The URL of a database that nothing has been done to; one run on each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'evse-status.db'}"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    async with server.fresh(migrated=False) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[Database]:
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+async def writer(database: Database, clock: FrozenClock) -> AsyncGenerator[Writer]:
+    """A writer that has been started, over this test's database and clock."""
+    started = Writer(database, clock)
+    await started.start()
+    yield started
+    await started.stop()

@@ -1,0 +1,165 @@
+"""The queries that run all day find their rows through an index, however many rows there are beside them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.delivery import Aspect, Delivery
+from app.domain.partner import Partner
+from app.store import deliveries, partners, presented
+from app.store.database import Database
+from app.store.due import mark_due
+from app.store.rows import delivery_values
+from app.store.tables import metadata
+from tests.builders import HOUR
+from tests.clock import START, FrozenClock
+from tests.integration.scripted_channel import LIMITS, add_partner
+from tests.integration.test_clockwork import make_fleet
+
+Query: TypeAlias = Callable[[AsyncConnection, Partner], Awaitable[Any]]
+COUNT: Final = 2000
+SECOND: Final = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def filled(database: Database, clock: FrozenClock) -> tuple[Database, Partner]:
+    """A fleet of which little is due, and two partners that were told of it and are owed a part of it much later."""
+    fleet = await make_fleet(database, COUNT, START, START + HOUR)
+    receivers = [await add_partner(database, clock, name) for name in ("app", "other")]
+    tables = metadata.tables
+    owed = [
+        delivery_values(
+            Delivery(
+                partner=receiver.id,
+                evse=evse,
+                want=2,
+                acked=2,
+                shared_at=START,
+                generation=1,
+                next_at=START + HOUR if evse % 4 == 0 else START if evse % 100 == 1 else None,
+            )
+        )
+        for receiver in receivers
+        for evse in fleet
+    ]
+    async with database.write() as connection:
+        update = tables["presented"].update()
+        await connection.execute(update.values(recheck_at=START + HOUR))
+        await connection.execute(update.where(tables["presented"].c.evse % 100 == 1).values(recheck_at=START))
+        await connection.execute(tables["delivery"].insert(), owed)
+        if not database.embedded:
+            await connection.exec_driver_sql("ANALYZE")
+    return database, receivers[0]
+
+
+async def plan_of(database: Database, query: Query, partner: Partner) -> str:
+    """How the database goes about the statements that `query` really sends: a line a step, a paragraph a statement."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        sent.append((statement, parameters[0] if many else parameters))
+
+    plans: list[str] = []
+    async with database.write() as connection:
+        raw = connection.sync_connection
+        event.listen(raw, "before_cursor_execute", note)
+        await query(connection, partner)
+        event.remove(raw, "before_cursor_execute", note)
+        for statement, parameters in sent:
+            explain = "EXPLAIN QUERY PLAN" if database.embedded else "EXPLAIN"
+            rows = (await connection.exec_driver_sql(f"{explain} {statement}", tuple(parameters))).all()
+            plans.append("\n".join(str(row[-1]).strip() for row in rows))
+    assert plans
+    return "\n\n".join(plans)
+
+
+async def take_due(connection: AsyncConnection, _partner: Partner) -> None:
+    assert len(await presented.take_due(connection, START, 500)) == COUNT / 100
+
+
+async def claim(connection: AsyncConnection, partner: Partner) -> None:
+    def take(row: Delivery) -> Delivery:
+        return msgspec.structs.replace(row, in_flight=True, token="t", lease_until=START + 35 * SECOND)
+
+    assert len(await deliveries.claim(connection, partner, START, 16, LIMITS.lease, take)) == 16
+
+
+async def next_due(connection: AsyncConnection, partner: Partner) -> None:
+    assert await deliveries.next_due(connection, partner, START - SECOND, LIMITS.lease) == START
+
+
+async def live(connection: AsyncConnection, _partner: Partner) -> None:
+    assert len(await presented.live_by_evse(connection, [7, 8], START)) == 2
+
+
+async def next_recheck(connection: AsyncConnection, _partner: Partner) -> None:
+    assert await presented.next_recheck(connection) == START
+
+
+async def last_recheck(connection: AsyncConnection, _partner: Partner) -> None:
+    assert await presented.last_recheck(connection) == START + HOUR
+
+
+async def of_evses(connection: AsyncConnection, _partner: Partner) -> None:
+    assert len(await deliveries.of_evses(connection, [7, 8], Aspect.STATUS)) == 4
+
+
+async def settle(connection: AsyncConnection, partner: Partner) -> None:
+    await deliveries.settle(connection, [(partner.id, evse, Aspect.STATUS) for evse in (7, 8)], lambda row: row)
+
+
+async def mark(connection: AsyncConnection, _partner: Partner) -> None:
+    await mark_due(connection, [7, 8])
+
+
+async def resend(connection: AsyncConnection, partner: Partner) -> None:
+    assert await partners.resend(connection, partner, 7, START)
+
+
+CASES: Final[list[tuple[Query, str, str, str]]] = [
+    (take_due, "ix_presented_recheck_at", "(recheck_at<?)", "Index Cond: (recheck_at <= "),
+    (claim, "ix_delivery_owed", "(partner=? AND next_at<?)", "Index Cond: ((partner = "),
+    (next_due, "ix_delivery_owed", "(partner=?", "Index Cond: (partner = "),
+    (live, "ix_temporary_status_live", "(evse=?", ""),
+    (next_recheck, "ix_presented_recheck_at", "", ""),
+    (last_recheck, "ix_presented_recheck_at", "", ""),
+    (of_evses, "ix_delivery_evse", "(evse=?)", "Index Cond: "),
+    (settle, "delivery", "(partner=? AND evse=? AND aspect=?)", "Index Cond: ((partner = "),
+    (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
+    (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
+]
+
+
+async def test_everything_is_found_through_its_index(filled: tuple[Database, Partner]) -> None:
+    database, partner = filled
+    for query, index, on_sqlite, on_postgresql in CASES:
+        plan = await plan_of(database, query, partner)
+        assert index in plan, query.__name__
+        assert (on_sqlite if database.embedded else on_postgresql) in plan, query.__name__
+        # No table is read from end to end, whatever else the plan does beside it.
+        for table in ("presented", "delivery", "temporary_status"):
+            assert f"Seq Scan on {table}" not in plan, query.__name__
+            assert not any(line.startswith(f"SCAN {table}") and "USING" not in line for line in plan.splitlines()), plan
+
+
+async def test_what_is_next_is_found_without_counting_out_or_sorting_what_is_not(
+    filled: tuple[Database, Partner],
+) -> None:
+    database, partner = filled
+    # Both ends of the index, a row each; a partner that was away may be owed half a million.
+    due = await plan_of(database, next_due, partner)
+    assert "TEMP B-TREE" not in due
+    assert "Sort" not in due
+    if database.embedded:
+        assert due.count("SCALAR SUBQUERY") == 2
+    else:
+        assert due.count("Limit") == 2
+        assert "Index Scan Backward" in due
+    for query in (take_due, claim):
+        first, *_ = (await plan_of(database, query, partner)).split("\n\n")
+        assert "TEMP B-TREE FOR ORDER BY" not in first  # FOR LAST TERM is fine: it sorts what is due at one instant
