@@ -1,0 +1,1 @@
+"""The clockwork: alarm (when to look), reconcile (boundary → presented status), dispatch (presented → partners)."""

@@ -1,0 +1,141 @@
+"""Boundary → presented status: takes what is due, computes it anew, and promises each partner what it is owed."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from app.clock import Clock
+from app.domain.delivery import Aspect
+from app.schedule.alarm import Alarm
+from app.schedule.resolving import LONGEST_WAIT, owed_by, resolve
+from app.store import deliveries, partners, presented
+from app.store.database import Database
+from app.store.due import AT_ONCE
+
+CHUNK: Final = 500  #: EVSEs a transaction; requests get in between
+_PACE: Final = 0.05  #: seconds from the beginning of one pass to that of the next, at least
+_STEPPED: Final = timedelta(seconds=2)  #: how far a clock may seem to go back before it counts as stepped
+
+log = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """One task that computes what is due. However late it comes, it comes to the same: a restart is just a pass."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        max_age: timedelta | None = None,
+        promised: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`promised` is called after a commit that may owe partners something."""
+        self._database = database
+        self._clock = clock
+        self._max_age = max_age
+        self._promised = promised
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._alarm = Alarm(self._wanted.set)
+        self._seen: tuple[datetime, float] | None = None
+        self.last_pass_at: datetime | None = None  #: for readiness: when something was last looked at
+
+    def look(self) -> None:
+        """Ask for a pass now: something was written."""
+        self._wanted.set()
+
+    async def start(self) -> None:
+        self._alarm.start()
+        self._wanted.set()
+        self._task = asyncio.create_task(self._run(), name="reconcile")
+
+    async def stop(self) -> None:
+        """Finish the transaction under way, then stop.
+
+        Never by cancelling: SQLite's driver may keep the lock of a transaction that was cancelled half-way, and those
+        who stop after us still have answers to store.
+        """
+        self._closing = True
+        self._wanted.set()
+        await self._alarm.stop()
+        if self._task is not None:
+            await self._task
+
+    async def pass_once(self) -> int:
+        """Compute everything that was due when this began, and return how many EVSEs that were.
+
+        It comes to an end even where changes never stop coming in: each of them asks for a pass of its own.
+        """
+        await self._notice_a_step_back()
+        done = 0
+        while True:
+            count = await self._chunk()
+            self.last_pass_at = self._clock.now()
+            done += count
+            if count:
+                self._promised()
+            if count < CHUNK or self._closing:
+                return done
+
+    async def next_at(self) -> datetime | None:
+        """When the next EVSE is due."""
+        async with self._database.read() as connection:
+            return await presented.next_recheck(connection)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            if self._closing:
+                return
+            self._wanted.clear()
+            began = self._clock.monotonic()
+            try:
+                await self.pass_once()
+                boundary = await self.next_at()
+            except Exception:
+                # The database is away, or two replicas got in each other's way. Due rows stay due.
+                log.exception("reconcile failed and is tried again with the next sweep")
+                continue
+            self.last_pass_at = self._clock.now()
+            if boundary is not None and boundary > AT_ONCE and not self._closing:
+                self._alarm.arm(boundary - self._clock.now())
+            # While changes pour in, several share a pass; the first after a quiet moment never waits.
+            await asyncio.sleep(max(_PACE - (self._clock.monotonic() - began), 0))
+
+    async def _chunk(self) -> int:
+        async with self._database.write() as connection:
+            at = self._clock.now()
+            due = await presented.take_due(connection, at, CHUNK)
+            if not due:
+                return 0
+            resolved = [resolve(one, at, self._max_age) for one in due]
+            await presented.write(connection, resolved)
+            receivers = await partners.all_partners(connection)
+            if receivers:
+                known = await deliveries.of_evses(connection, [one.evse.id for one in due], Aspect.STATUS)
+                owed = [owes for one in resolved for owes in owed_by(one, receivers, known, at)]
+                owed.sort(key=lambda one: (one.delivery.evse, one.delivery.partner))
+                await deliveries.owe(connection, owed)
+        return len(due)
+
+    async def _notice_a_step_back(self) -> None:
+        """Look at everything again if the clock was ahead when some of it was computed."""
+        now, ticked = self._clock.now(), self._clock.monotonic()
+        seen, self._seen = self._seen, (now, ticked)
+        stepped = seen is not None and now < seen[0] + timedelta(seconds=ticked - seen[1]) - _STEPPED
+        if not stepped:
+            # Before this process ran, too: no row can wait longer than this from when it was computed.
+            async with self._database.read() as connection:
+                furthest = await presented.last_recheck(connection)
+            stepped = furthest is not None and furthest > now + LONGEST_WAIT + _STEPPED
+        if stepped:
+            log.warning("the clock was stepped back: every presented status is computed anew")
+            async with self._database.write() as connection:
+                await presented.mark_all_due(connection)
+                await deliveries.bring_forward(connection, now)
+            self._promised()

@@ -1,0 +1,280 @@
+"""One look at one EVSE: what is shown now, when to look again, and who is owed what."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.delivery import Delivery
+from app.domain.evse import Evse
+from app.domain.instant import MILLISECOND
+from app.domain.partner import Audience, Partner
+from app.domain.presentation import Gate, Presentation, What
+from app.domain.status import ActualStatus, DeploymentState, Kind
+from app.domain.temporary_status import TemporaryStatus
+from app.schedule.resolving import LONGEST_WAIT, owed_by, resolve
+from app.store.deliveries import Owed
+from app.store.presented import Due, Resolved, Shown
+from tests.unit import builders
+from tests.unit.builders import at, temporary_status
+
+NOW = at(0)
+
+
+def evse(deployment: DeploymentState = DeploymentState.PRODUCTION, **different: Any) -> Evse:
+    return msgspec.structs.replace(builders.evse(**different), deployment=deployment)
+
+
+def shown(what: What = ActualStatus.AVAILABLE, because: int | None = None, until: float | None = None) -> Shown:
+    end = None if until is None else at(until)
+    return Shown(1, Presentation(what, because, end), version=7, last_updated=at(-60), recheck_at=NOW)
+
+
+def looked(
+    one: Evse | None = None, *temporary: TemporaryStatus, before: Shown | None = None, minute: float = 0
+) -> Resolved:
+    return resolve(Due(before or shown(), one or evse(), [*temporary]), at(minute), None)
+
+
+# What is shown, and its version
+
+
+def test_nothing_rises_where_nothing_differs() -> None:
+    result = looked()
+    assert not result.moved
+    assert (result.now.version, result.now.last_updated) == (7, at(-60))
+
+
+def test_what_is_shown_moves_the_version_by_one() -> None:
+    result = looked(evse(), temporary_status(0, 60, number=5))
+    assert result.moved
+    assert result.now.presentation == Presentation(Kind.BLOCKED, 5, at(60))
+    assert (result.now.version, result.now.last_updated) == (8, NOW)
+
+
+def test_until_when_moves_the_version_too_for_partners_may_announce_it() -> None:
+    result = looked(evse(), temporary_status(0, 30), before=shown(Kind.BLOCKED, 1, 60))
+    assert result.moved
+    assert result.now.version == 8
+
+
+def test_what_is_said_for_a_while_is_not_what_the_charger_says_though_the_word_is_the_same() -> None:
+    temporary = temporary_status(0, None)
+    result = looked(evse(), temporary, before=shown(ActualStatus.BLOCKED))
+    assert result.moved
+    back = looked(evse(actual_status=ActualStatus.BLOCKED), before=result.now, minute=1)
+    assert (back.moved, back.now.version) == (True, 9)
+
+
+def test_why_alone_moves_nothing() -> None:
+    result = looked(evse(), temporary_status(0, 60, number=9), before=shown(Kind.BLOCKED, 5, 60))
+    assert not result.moved
+    assert result.now.presentation.because == 9
+    assert (result.now.version, result.now.last_updated) == (7, at(-60))
+
+
+def test_last_updated_rises_even_where_the_clock_does_not() -> None:
+    before = msgspec.structs.replace(shown(), last_updated=at(10))
+    result = looked(evse(), temporary_status(0, 60), before=before)
+    assert result.now.last_updated == at(10) + MILLISECOND
+
+
+def test_what_is_in_stock_from_the_start_has_no_version_to_speak_of() -> None:
+    new = Shown(1, Presentation(Gate.WITHHELD), 0, NOW, NOW)
+    result = looked(evse(DeploymentState.STOCK), temporary_status(0, 60), before=new)
+    assert not result.moved
+    assert result.now.version == 0
+
+
+def test_what_enters_production_gets_its_first_version() -> None:
+    new = Shown(1, Presentation(Gate.WITHHELD), 0, NOW, NOW)
+    result = looked(evse(), before=new)
+    assert result.moved
+    assert result.now.version == 1
+
+
+@given(
+    statuses=st.lists(st.tuples(st.integers(-30, 30), st.integers(1, 60), st.sampled_from(Kind)), max_size=4),
+    minutes=st.lists(st.integers(-40, 100), min_size=1, max_size=8),
+)
+def test_versions_rise_by_one_with_each_difference_and_never_else(
+    statuses: list[tuple[int, int, Kind]], minutes: list[int]
+) -> None:
+    temporary = [
+        temporary_status(begin, begin + length, kind=kind, number=number)
+        for number, (begin, length, kind) in enumerate(statuses)
+    ]
+    now = shown()
+    for minute in minutes:  # in any order: the clock may step either way
+        result = looked(evse(), *temporary, before=now, minute=minute)
+        new, old = result.now.presentation, now.presentation
+        differs = (new.what, new.until) != (old.what, old.until)
+        assert result.moved is differs
+        assert result.now.version == now.version + differs
+        assert (result.now.last_updated > now.last_updated) is differs
+        assert result.now.recheck_at is not None
+        assert at(minute) < result.now.recheck_at <= at(minute) + LONGEST_WAIT
+        now = result.now
+
+
+# When to look again
+
+
+def test_the_next_look_is_at_the_next_boundary() -> None:
+    assert looked(evse(), temporary_status(20, 60)).now.recheck_at == at(20)
+    assert looked(evse(), temporary_status(-20, 60), temporary_status(30, 40)).now.recheck_at == at(30)
+
+
+def test_nothing_in_production_waits_longer_than_the_longest_wait() -> None:
+    assert looked().now.recheck_at == NOW + LONGEST_WAIT
+    assert looked(evse(), temporary_status(60 * 24 * 365, None)).now.recheck_at == NOW + LONGEST_WAIT
+
+
+def test_a_silent_backend_is_looked_at_when_its_word_expires() -> None:
+    one = evse(observed_at=at(-50))
+    result = resolve(Due(shown(), one, []), NOW, timedelta(hours=1))
+    assert result.now.recheck_at == at(10)
+    later = resolve(Due(result.now, one, []), at(10), timedelta(hours=1))
+    assert later.now.presentation.what is ActualStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("state", [DeploymentState.STOCK, DeploymentState.DEPRECATED])
+def test_behind_a_gate_nothing_is_looked_at_by_the_clock(state: DeploymentState) -> None:
+    assert looked(evse(state), temporary_status(20, 60)).now.recheck_at is None
+
+
+# Who is owed what
+
+
+def partner(key: int = 1, **different: Any) -> Partner:
+    return Partner(
+        id=key,
+        name=f"partner {key}",
+        channel="any",
+        configuration={},
+        created_by="test",
+        created_at=NOW,
+        updated_at=NOW,
+        **different,
+    )
+
+
+def delivery(**different: Any) -> Delivery:
+    """What a partner that has been told version 7 is owed: nothing."""
+    usual: dict[str, Any] = {"want": 7, "acked": 7, "acked_digest": "AVAILABLE", "generation": 1}
+    return Delivery(partner=1, evse=1, shared_at=at(-600), **(usual | different))
+
+
+def owed(result: Resolved, receiver: Partner, old: Delivery | None = None) -> Owed | None:
+    known = {} if old is None else {(old.partner, old.evse): old}
+    found = owed_by(result, [receiver], known, NOW)
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+UNMOVED = looked()
+MOVED = looked(evse(), temporary_status(0, 60))
+ENTERED = looked(before=Shown(1, Presentation(Gate.WITHHELD), 0, NOW, NOW))
+
+
+@pytest.mark.parametrize("tells_fleet", [False, True])
+def test_a_change_is_owed_to_every_partner_new_or_not(tells_fleet: bool) -> None:
+    new = owed(MOVED, partner(tells_fleet=tells_fleet))
+    assert new is not None
+    assert (new.created, new.at, new.delivery.want, new.delivery.acked, new.delivery.next_at) == (
+        True,
+        NOW,
+        8,
+        None,
+        NOW,
+    )
+    old = owed(MOVED, partner(tells_fleet=tells_fleet), delivery())
+    assert old is not None
+    assert (old.created, old.at, old.delivery.want, old.delivery.acked) == (False, NOW, 8, 7)
+
+
+def test_a_new_partner_that_asks_for_it_is_told_of_what_was_there_before_it() -> None:
+    new = owed(UNMOVED, partner(tells_fleet=True))
+    assert new is not None
+    assert (new.created, new.at, new.delivery.want, new.delivery.acked) == (True, NOW, 7, None)
+
+
+def test_a_new_partner_that_does_not_ask_is_only_noted_as_sharing_it() -> None:
+    new = owed(UNMOVED, partner())
+    assert new is not None
+    assert (new.created, new.at, new.delivery.next_at) == (True, None, None)
+    assert (new.delivery.want, new.delivery.acked, new.delivery.acked_digest) == (7, 7, None)
+
+
+def test_an_evse_newly_in_production_is_owed_to_everybody_it_concerns() -> None:
+    for tells_fleet in (False, True):
+        new = owed(ENTERED, partner(tells_fleet=tells_fleet))
+        assert new is not None
+        assert (new.at, new.delivery.want, new.delivery.shared_at) == (NOW, 1, NOW)
+
+
+def test_nothing_is_owed_twice() -> None:
+    assert owed(UNMOVED, partner(tells_fleet=True), delivery()) is None
+
+
+@pytest.mark.parametrize("state", [DeploymentState.STOCK, DeploymentState.DEPRECATED])
+def test_leaving_production_is_owed_to_those_it_was_shared_with(state: DeploymentState) -> None:
+    left = looked(evse(state))
+    old = owed(left, partner(), delivery())
+    assert old is not None
+    assert (old.created, old.at, old.delivery.want) == (False, NOW, 8)
+    never_told = owed(left, partner(), delivery(acked=7, acked_digest=None))
+    assert never_told is not None
+
+
+@pytest.mark.parametrize("state", [DeploymentState.STOCK, DeploymentState.DEPRECATED])
+def test_an_evse_never_shared_is_never_mentioned(state: DeploymentState) -> None:
+    assert owed(looked(evse(state)), partner(tells_fleet=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("audience", "included"),
+    [
+        (Audience(operators=("DE*ABC",)), True),
+        (Audience(operators=("DE*XYZ",)), False),
+        (Audience(locations=("LOC1",)), True),
+        (Audience(locations=("LOC2",)), False),
+        (Audience(operators=("DE*ABC",), locations=("LOC2",)), False),
+    ],
+)
+def test_only_those_whose_filter_it_passes_are_owed_it(audience: Audience, included: bool) -> None:
+    assert (owed(MOVED, partner(audience=audience, tells_fleet=True)) is not None) is included
+
+
+def test_a_new_generation_is_owed_everything_that_was_ever_shared() -> None:
+    old = owed(UNMOVED, partner(generation=2), delivery())
+    assert old is not None
+    assert (old.created, old.at, old.delivery.generation, old.delivery.want) == (False, NOW, 2, 7)
+
+
+def test_a_new_generation_whose_filter_leaves_an_evse_out_is_owed_its_removal() -> None:
+    elsewhere = Audience(locations=("LOC2",))
+    assert owed(UNMOVED, partner(generation=2, audience=elsewhere), delivery()) is not None
+
+
+def test_an_evse_that_is_moved_out_of_a_filter_is_owed_its_removal_once_and_itself_when_it_comes_back() -> None:
+    choosy = partner(audience=Audience(locations=("LOC1",)))
+    away = looked(evse(location="LOC2"))
+    gone = owed(away, choosy, delivery())
+    assert gone is not None
+    assert gone.at == NOW
+    assert owed(away, choosy, gone.delivery) is None
+    back = owed(UNMOVED, choosy, gone.delivery)
+    assert back is not None
+    assert back.delivery.generation == choosy.generation
+    assert owed(UNMOVED, choosy, back.delivery) is None
+
+
+def test_each_partner_is_owed_its_own() -> None:
+    receivers = [partner(1), partner(2, audience=Audience(locations=("LOC2",))), partner(3, generation=4)]
+    known = {(1, 1): delivery(want=8), (3, 1): msgspec.structs.replace(delivery(), partner=3)}
+    found = owed_by(MOVED, receivers, known, NOW)
+    assert [(one.delivery.partner, one.delivery.want, one.delivery.generation) for one in found] == [(3, 8, 4)]
