@@ -1,0 +1,186 @@
+"""What every channel is: a translator into one kind of partner's words, and an honest messenger.
+
+The outcomes are values. HTTP 200 is not one of them: both roaming protocols say no with it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+import msgspec
+
+from app.clock import Clock
+from app.domain.delivery import Notice
+from app.domain.errors import InvalidPartner
+from app.domain.partner import Audience, Partner
+from app.domain.presentation import What
+
+
+class Delivered(msgspec.Struct, frozen=True, tag=True):
+    """The partner has it. `detail` is what it said."""
+
+    detail: str = ""
+
+
+class Rejected(msgspec.Struct, frozen=True, tag=True):
+    """The partner understood and said no to this EVSE. `retry_slowly`: what is missing may turn up on its side.
+
+    `asked` is false where it was found out here and the partner knows nothing of it: that says nothing about how the
+    partner does.
+    """
+
+    reason: str
+    retry_slowly: bool = False
+    asked: bool = True
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """The partner refuses us altogether: a key, a certificate or a contract is wrong. Every EVSE would be refused."""
+
+    reason: str
+
+
+class NotSent(msgspec.Struct, frozen=True, tag=True):
+    """The partner surely did not apply it: never reached, or it asked us to come back."""
+
+    reason: str
+    retry_after: timedelta | None = None
+
+
+class Unknown(msgspec.Struct, frozen=True, tag=True):
+    """The partner may have applied it, or may yet: the answer was lost, late or garbage."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Delivered | Rejected | Refused | NotSent | Unknown
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A notice in the partner's words.
+
+    `said` is the status in them, for people to read. `digest` is equal for messages that the partner could not tell
+    apart (it leaves versions and times out). `content` is the channel's own.
+    """
+
+    said: str
+    digest: str
+    content: Any
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """How many requests may be under way at one partner. `exclusive`: one in all, across every replica."""
+
+    in_flight: int
+    exclusive: bool = False
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked configuration, taken apart into what may be shown and what must be encrypted."""
+
+    configuration: dict[str, Any]
+    secrets: dict[str, Any]
+    audience: Audience
+    tells_fleet: bool
+
+    def as_partner(self, name: str, channel: str, by: str, at: datetime) -> Partner:
+        """Make the partner that is to be added; the store gives it its key."""
+        return Partner(
+            id=0,
+            name=name,
+            channel=channel,
+            configuration=self.configuration,
+            secrets=self.secrets,
+            audience=self.audience,
+            tells_fleet=self.tells_fleet,
+            created_by=by,
+            created_at=at,
+            updated_at=at,
+        )
+
+    def issued(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The secrets that were made here and not typed in: they are shown once."""
+        return {field: secret for field, secret in self.secrets.items() if field not in raw}
+
+
+class Means(msgspec.Struct, frozen=True):
+    """What a connection works with. `timeout` is in seconds, for a whole request from connecting to the last byte."""
+
+    clock: Clock
+    timeout: float = 10.0
+
+
+class Connection(Protocol):
+    """A channel opened towards one partner as it is configured now."""
+
+    def translate(self, notice: Notice) -> Message:
+        """Say the presentation in the partner's words. Pure and total: never raises, never waits.
+
+        A `Gate` means that the EVSE was shared with the partner and no longer is: say that it is gone.
+        """
+        ...
+
+    async def deliver(self, message: Message) -> Outcome:
+        """Hand over what `translate` made, at most once. Never raises for anything that the partner did."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """One kind of partner. Adding one is adding a folder and a line in the register."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name in the API, the command line and the database: `driver_app`, `oicp`, `ocpi`."""
+        ...
+
+    @property
+    def lane(self) -> Lane: ...
+
+    @property
+    def knows_evse_ids_only(self) -> bool:
+        """Whether the partner tells EVSEs apart by EVSE ID alone, so that two that had the same one are one to it."""
+        ...
+
+    def shows(self, what: What) -> str | None:
+        """The status that the channel shows by default, in its own words; `None` where it is withheld."""
+        ...
+
+    def accept(self, raw: Mapping[str, Any]) -> Accepted:
+        """Check a partner's configuration as it was typed in, filling in defaults and making secrets where asked.
+
+        Raises:
+            InvalidPartner: it does not fit, with the field at fault.
+        """
+        ...
+
+    def connect(self, partner: Partner, means: Means) -> Connection: ...
+
+
+Typed = TypeVar("Typed", bound=msgspec.Struct)
+
+
+def checked(raw: Mapping[str, Any], as_type: type[Typed]) -> Typed:
+    """Read a configuration as `as_type`, whose fields are camelCase outside.
+
+    Raises:
+        InvalidPartner: naming the field at fault.
+    """
+    try:
+        return msgspec.convert(dict(raw), as_type)
+    except (msgspec.ValidationError, ValueError) as error:
+        message, _, path = str(error).partition(" - at `$.")
+        raise InvalidPartner(message, field=f"configuration.{path.rstrip('`')}" if path else "configuration") from None
+
+
+def accepted(channels: Mapping[str, Channel], name: str, raw: Mapping[str, Any]) -> Accepted:
+    """Have the channel called `name` check a configuration.
+
+    Raises:
+        InvalidPartner: there is no such channel, or the configuration does not fit it.
+    """
+    if (channel := channels.get(name)) is None:
+        raise InvalidPartner(f"no channel {name}; one of {', '.join(channels)}", field="channel")
+    return channel.accept(raw)

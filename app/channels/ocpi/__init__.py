@@ -1,0 +1,1 @@
+"""OCPI: the presented status, pushed to eMSPs that offer the receiver interface of the Locations module."""

@@ -1,0 +1,45 @@
+"""What differs from one version of OCPI to the next. A further version is one more of these."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+import msgspec
+
+from app.channels.ocpi.status import Status
+from app.domain.presentation import Gate, What
+from app.domain.status import ActualStatus, Kind
+
+
+class Party(msgspec.Struct, frozen=True):
+    """A party on either side: its ISO 3166-1 alpha-2 country code and its party id."""
+
+    country: str
+    party: str
+
+
+#: Writes the headers of one request: the partner's token, from which party, to which.
+WritesHeaders: TypeAlias = Callable[[str, Party, Party], dict[str, str]]
+#: Writes the body that changes a status: the uid where it is to be repeated, the status, its `last_updated` (UTC).
+WritesStatus: TypeAlias = Callable[[str | None, Status, datetime], bytes]
+
+
+class Release(msgspec.Struct, frozen=True):
+    """One version of OCPI: its status table, and how it is written on the wire."""
+
+    version: str
+    kinds: Mapping[Kind, Status]
+    actual: Mapping[ActualStatus, Status]
+    headers: WritesHeaders
+    status_patch: WritesStatus
+
+    def status(self, what: What) -> Status:
+        """Say what is shown in OCPI's word. An EVSE behind the gate is gone: OCPI knows no other way to hide it."""
+        # Told apart by type, never by one table for all: `Kind.BLOCKED` and `ActualStatus.BLOCKED` are equal strings.
+        match what:
+            case Kind():
+                return self.kinds[what]
+            case ActualStatus():
+                return self.actual[what]
+            case Gate():
+                return Status.REMOVED

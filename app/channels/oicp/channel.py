@@ -1,0 +1,152 @@
+"""The presented status of one EVSE, said in Hubject's words and pushed as one record."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from app.channels.channel import Accepted, Delivered, Lane, Means, Message, NotSent, Outcome, Rejected, Unknown, checked
+from app.channels.oicp import codes
+from app.channels.oicp.answers import Judgement, judge
+from app.channels.oicp.mapping import DEFAULT
+from app.channels.oicp.settings import OicpSettings
+from app.channels.oicp.wire import (
+    EVSE_ID,
+    ActionType,
+    EvseStatus,
+    EvseStatusRecord,
+    OperatorEvseStatus,
+    PushEvseStatus,
+)
+from app.channels.transport import Transport
+from app.clock import Clock
+from app.domain.delivery import Notice
+from app.domain.partner import Audience, Partner
+from app.domain.presentation import What
+
+HEADERS: Final = {"Content-Type": "application/json"}
+
+
+class OicpConnection:
+    """One operator at Hubject. At most one `deliver` may be under way; the channel's lane sees to it.
+
+    Spec: OICP 2.3 CPO §eRoamingPushEvseStatus_V2.1; §Data push operations
+    """
+
+    def __init__(self, settings: OicpSettings, transport: Transport, clock: Clock) -> None:
+        self._settings = settings
+        self._url = settings.url
+        self._table = settings.table
+        self._transport = transport
+        self._clock = clock
+
+    def translate(self, notice: Notice) -> Message:
+        """Say the presentation as an `update` of the EVSE's status record, or as its `delete` behind the gate.
+
+        The EVSE ID goes out in capitals, which every published form of the schema accepts. An EVSE that has none, or
+        one that OICP cannot express, becomes a message that `deliver` rejects without sending it.
+        """
+        word = self._table.word(notice.presentation.what)
+        action = ActionType.DELETE if word is None else ActionType.UPDATE
+        said = str(action if word is None else word)
+        evse_id = (notice.evse.evse_id or "").upper()
+        if not EVSE_ID.fullmatch(evse_id):
+            return Message(
+                said, f"{action} {word or '-'} unsaid", Rejected(_unsayable(notice.evse.evse_id), asked=False)
+            )
+        # The schema wants a status even for a record that is to go.
+        record = EvseStatusRecord(evse_id=evse_id, evse_status=word or EvseStatus.OUT_OF_SERVICE)
+        return Message(said, f"{action} {word or '-'} {evse_id}", self._push(action, record))
+
+    async def deliver(self, message: Message) -> Outcome:
+        """Push the one record; an `update` that found no record to update is followed by one `insert`.
+
+        Sends two requests at the most, the second after the first was answered: twice the timeout in all.
+        """
+        push = message.content
+        if isinstance(push, Rejected):
+            return push
+        first = await self._send(push)
+        if not isinstance(first.outcome, Rejected):
+            return first.outcome
+        match push.action_type:
+            case ActionType.UPDATE if first.code in codes.NO_RECORD_TO_UPDATE:
+                insert = msgspec.structs.replace(push, action_type=ActionType.INSERT)
+                return _after_update(first.outcome, (await self._send(insert)).outcome)
+            case ActionType.DELETE if first.code in codes.NO_RECORD_TO_DELETE:
+                return Delivered(f"nothing to delete: {first.outcome.reason}")
+        return first.outcome
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    def _push(self, action: ActionType, *records: EvseStatusRecord) -> PushEvseStatus:
+        return PushEvseStatus(
+            action_type=action,
+            operator_evse_status=OperatorEvseStatus(
+                operator_id=self._settings.operator_id,
+                operator_name=self._settings.operator_name or msgspec.UNSET,
+                evse_status_record=records,
+            ),
+        )
+
+    async def _send(self, push: PushEvseStatus) -> Judgement:
+        sent = await self._transport.send("POST", self._url, headers=HEADERS, body=msgspec.json.encode(push))
+        if isinstance(sent, NotSent | Unknown):
+            return Judgement(sent)
+        return judge(sent, self._clock.now())
+
+
+class OicpChannel:
+    """Hubject, spoken to in OICP 2.3 as a CPO.
+
+    Spec: OICP 2.3 CPO §Data push operations: pushes of one operator follow each other, never side by side.
+    """
+
+    name = "oicp"
+    lane = Lane(in_flight=1, exclusive=True)
+    knows_evse_ids_only = True
+
+    def shows(self, what: What) -> str | None:
+        word = DEFAULT.word(what)
+        return None if word is None else str(word)
+
+    def accept(self, raw: Mapping[str, Any]) -> Accepted:
+        """Check a configuration. It holds no secrets, and Hubject is told nothing until its load is asked for.
+
+        Raises:
+            InvalidPartner: it does not fit, with the field at fault.
+        """
+        settings = checked(raw, OicpSettings)
+        return Accepted(
+            # As JSON would bring it back, so that storing it changes nothing.
+            configuration=msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, Any]),
+            secrets={},
+            audience=Audience(operators=(settings.operator_id, *settings.sub_operators)),
+            tells_fleet=False,
+        )
+
+    def connect(self, partner: Partner, means: Means) -> OicpConnection:
+        """Open a connection. Nothing is sent: Hubject forbids calls that only ask whether it is there.
+
+        Raises:
+            InvalidPartner: the configuration was not made by `accept`.
+        """
+        settings = checked(partner.configuration, OicpSettings)
+        return OicpConnection(settings, Transport(in_flight=self.lane.in_flight, timeout=means.timeout), means.clock)
+
+
+def _unsayable(evse_id: str | None) -> str:
+    if evse_id is None:
+        return "Hubject knows EVSEs only by their EVSE ID, and this one has none: register it with one"
+    return f"{evse_id!r} is no EVSE ID that Hubject can take, such as DE*ABC*E1234*1: correct it"
+
+
+def _after_update(update: Rejected, insert: Outcome) -> Outcome:
+    """Return the insert's outcome, with the update's refusal told too, as neither explains itself alone."""
+    match insert:
+        case Delivered():
+            return Delivered(f"inserted, as there was nothing to update: {insert.detail}")
+        case Rejected():
+            return Rejected(f"insert: {insert.reason}; update before it: {update.reason}", insert.retry_slowly)
+    return insert

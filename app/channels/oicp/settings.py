@@ -1,0 +1,81 @@
+"""What an operator has to say about its Hubject account."""
+
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from app.channels.oicp.mapping import Table, table
+from app.channels.oicp.wire import LONGEST_OPERATOR_NAME, OPERATOR_ID, status_records_path
+from app.domain.errors import InvalidPartner
+
+LONGEST_URL: Final = 500  #: characters
+
+
+class OicpSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One operator at Hubject.
+
+    `base_url` is the scheme and host of the environment, such as `https://service.hubject.com`. `operator_id` is the
+    id of the partner that talks to Hubject; with sub-operators that is the hub operator's, theirs are
+    `sub_operators`. `mapping` changes rows of the default tables: `{"BLOCKED": "OutOfService"}`,
+    `{"actual.UNKNOWN": "OutOfService"}`.
+
+    Spec: OICP 2.3 CPO §eRoamingPushEvseStatus_V2.1; §Hub Provider and Hub Operator
+
+    Raises:
+        InvalidPartner: naming the field at fault.
+    """
+
+    base_url: str
+    operator_id: str
+    operator_name: str | None = None
+    sub_operators: tuple[str, ...] = ()
+    mapping: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_base_url(self.base_url)
+        _check_operator_id(self.operator_id, "operatorId")
+        for number, one in enumerate(self.sub_operators):
+            _check_operator_id(one, f"subOperators[{number}]")
+        if self.operator_name is not None and not 1 <= len(self.operator_name) <= LONGEST_OPERATOR_NAME:
+            raise InvalidPartner(
+                f"an operator name has 1 to {LONGEST_OPERATOR_NAME} characters", field="configuration.operatorName"
+            )
+        table(self.mapping)
+
+    @property
+    def url(self) -> str:
+        """Where statuses are pushed to. The `*` of the operator id is sent as `%2A`, as Hubject's other clients do."""
+        return self.base_url.rstrip("/") + status_records_path(quote(self.operator_id, safe=""))
+
+    @property
+    def table(self) -> Table:
+        return table(self.mapping)
+
+
+def _check_operator_id(value: str, field: str) -> None:
+    if not OPERATOR_ID.fullmatch(value):
+        raise InvalidPartner(
+            "not an operator id as Hubject gives them, such as DE*ABC, DEABC or +49*810",
+            field=f"configuration.{field}",
+        )
+
+
+def _check_base_url(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or len(value) > LONGEST_URL or not value.isascii() or not value.isprintable() or " " in value:
+        raise _bad_base_url("not an address such as https://service.hubject.com")
+    if "@" in parts.netloc:
+        raise _bad_base_url("leave user name and password out: Hubject knows partners by their client certificate")
+    if "?" in value or "#" in value:
+        raise _bad_base_url("leave out everything from the ? or # on")
+    if "/api/oicp" in parts.path:
+        raise _bad_base_url("leave out /api/oicp and what follows; it is appended")
+
+
+def _bad_base_url(message: str) -> InvalidPartner:
+    return InvalidPartner(message, field="configuration.baseUrl")

@@ -1,0 +1,142 @@
+"""HTTP towards partners: the only module that imports httpx. It tells what surely did not happen from what may have."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeAlias
+
+import httpx
+import msgspec
+
+from app.channels.channel import NotSent, Unknown
+
+PER_CLIENT: Final = 4  #: requests in flight a client; httpx's pool slows down quadratically beyond
+LARGEST_ANSWER: Final = 256 * 1024  #: bytes of an answer that are read
+KEEP_ALIVE_SECONDS: Final = 90.0
+LAST_PORT: Final = 65535
+TRIMMED: Final = 500  #: characters of a partner's words that are kept
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a partner answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_json(self) -> bool:
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return kind == "application/json" or kind.endswith("+json")
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the body, fit for a log: no control characters, one line."""
+        text = self.body[: TRIMMED * 4].decode("utf-8", "replace")
+        return "".join(one if one.isprintable() else " " for one in text)[:TRIMMED].strip()
+
+    def retry_after(self, now: datetime) -> timedelta | None:
+        """Read `Retry-After`, in seconds or as a date; `None` where there is none that can be read."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit() and len(value) <= 9:  # noqa: PLR2004 - thirty years of seconds
+            return timedelta(seconds=int(value))
+        try:
+            date = parsedate_to_datetime(value)
+            # The forms of a date that name no zone mean UTC. Spec: RFC 9110 §5.6.7.
+            return max((date if date.tzinfo else date.replace(tzinfo=UTC)) - now, timedelta())
+        except (ValueError, TypeError, OverflowError):
+            return None
+
+
+Sent: TypeAlias = Answer | NotSent | Unknown
+
+
+class Transport:
+    """A handful of HTTP clients towards one partner, with one deadline around each whole request."""
+
+    def __init__(self, *, in_flight: int, timeout: float) -> None:
+        """`timeout` is in seconds, from connecting to the last byte of the answer."""
+        self._timeout = timeout
+        limits = httpx.Limits(
+            max_connections=PER_CLIENT, max_keepalive_connections=PER_CLIENT, keepalive_expiry=KEEP_ALIVE_SECONDS
+        )
+        tls = httpx.create_ssl_context()
+        self._clients = [
+            httpx.AsyncClient(
+                verify=tls,
+                limits=limits,
+                # Shorter than the whole, so that a connection never made is known as such and not as a lost answer.
+                timeout=httpx.Timeout(timeout, connect=min(timeout / 2, 5.0)),
+                # Answers are small; a compressed one may unpack to anything.
+                headers={"accept-encoding": "identity"},
+                # Neither a proxy nor a .netrc of the machine may decide where a partner's token goes; nor a redirect.
+                trust_env=False,
+                follow_redirects=False,
+            )
+            for _ in range(-(-in_flight // PER_CLIENT))
+        ]
+        self._under_way = [0] * len(self._clients)
+
+    async def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Sent:
+        """Send one request, once, and say what is known of it afterwards."""
+        # The least busy client: taking turns would queue requests behind slow ones while other clients idle.
+        chosen = min(range(len(self._clients)), key=self._under_way.__getitem__)
+        try:
+            request = self._clients[chosen].build_request(method, url, headers=dict(headers), content=body)
+            _check(request)
+        except (httpx.InvalidURL, ValueError) as error:
+            return NotSent(f"the request cannot be made: {_words(error)}")
+        self._under_way[chosen] += 1
+        try:
+            return await self._exchange(self._clients[chosen], request)
+        finally:
+            self._under_way[chosen] -= 1
+
+    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Sent:
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await client.send(request, stream=True)
+                try:
+                    received = await _limited(response)
+                finally:
+                    await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            return NotSent(f"could not connect: {_words(error)}")
+        except TimeoutError:
+            return Unknown(f"no answer within {self._timeout:g} s")
+        except httpx.HTTPError as error:
+            return Unknown(f"the connection broke: {_words(error)}")
+        return Answer(response.status_code, dict(response.headers), received)
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+
+async def _limited(response: httpx.Response) -> bytes:
+    received = bytearray()
+    async for chunk in response.aiter_bytes():
+        received += chunk
+        if len(received) >= LARGEST_ANSWER:
+            break
+    return bytes(received[:LARGEST_ANSWER])
+
+
+def _check(request: httpx.Request) -> None:
+    """Refuse what httpx would find out too late, with errors that are not its own or that repeat a token.
+
+    Raises:
+        ValueError: the request cannot be written down.
+    """
+    url = request.url
+    if url.scheme not in {"http", "https"}:
+        raise ValueError("its address is not of the form https://host/path")
+    if url.port is not None and not 0 < url.port <= LAST_PORT:
+        raise ValueError(f"its address has no port from 1 to {LAST_PORT}")
+    if not all(value.isprintable() for value in request.headers.values()):
+        raise ValueError("a header, perhaps a token, has a line break or a control character in it")
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__} {error}".strip()[:TRIMMED]

@@ -1,0 +1,121 @@
+"""What an operator may type in as its Hubject account, and what the README says of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app.channels.oicp
+from app.channels.channel import Channel, Lane
+from app.channels.oicp import codes, mapping
+from app.channels.oicp.channel import OicpChannel
+from app.channels.oicp.wire import EvseStatus
+from app.domain.errors import InvalidPartner
+from app.domain.partner import Audience
+from app.domain.presentation import Gate
+from app.domain.status import ActualStatus, Kind
+from tests.contract.oicp.samples import configuration, notice
+
+README = (Path(app.channels.oicp.__file__).parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_is_a_channel() -> None:
+    channel: Channel = OicpChannel()
+
+    assert isinstance(channel, Channel)
+    assert channel.name == "oicp"
+
+
+def test_its_lane_is_one_request_across_every_replica() -> None:
+    assert OicpChannel().lane == Lane(in_flight=1, exclusive=True)
+
+
+def test_a_minimal_configuration_is_filled_in_and_holds_no_secrets() -> None:
+    accepted = OicpChannel().accept(configuration("https://service.hubject.com/"))
+
+    assert accepted.configuration == {
+        "baseUrl": "https://service.hubject.com/",
+        "operatorId": "DE*ABC",
+        "operatorName": None,
+        "subOperators": [],
+        "mapping": {},
+    }
+    assert accepted.secrets == {}
+    assert accepted.tells_fleet is False
+
+
+def test_what_was_accepted_is_accepted_again() -> None:
+    once = OicpChannel().accept(configuration(subOperators=["DE*SUB"], mapping={"BLOCKED": "Unknown"}))
+
+    assert OicpChannel().accept(once.configuration) == once
+
+
+def test_the_audience_is_the_operator_and_its_sub_operators() -> None:
+    accepted = OicpChannel().accept(configuration(subOperators=["DE*SUB", "+49*810"]))
+
+    assert accepted.audience == Audience(operators=("DE*ABC", "DE*SUB", "+49*810"))
+    assert accepted.audience.includes(notice(Kind.BLOCKED).evse)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "hint"),
+    [
+        ({"operatorId": "DE*AB"}, "operatorId", "such as DE*ABC"),
+        ({"operatorId": "DE*ABC\n"}, "operatorId", "such as DE*ABC"),
+        ({"operatorId": "DE*AB\uff11"}, "operatorId", "such as DE*ABC"),
+        ({"operatorId": "+49810"}, "operatorId", "such as DE*ABC"),
+        ({"operatorId": 7}, "operatorId", "Expected `str`"),
+        ({"subOperators": ["DE*SUB", "x"]}, "subOperators[1]", "such as DE*ABC"),
+        ({"operatorName": "x" * 101}, "operatorName", "1 to 100"),
+        ({"operatorName": ""}, "operatorName", "1 to 100"),
+        ({"baseUrl": "service.hubject.com"}, "baseUrl", "such as https://"),
+        ({"baseUrl": "ftp://service.hubject.com"}, "baseUrl", "such as https://"),
+        ({"baseUrl": "https://"}, "baseUrl", "such as https://"),
+        ({"baseUrl": "https://[::1"}, "baseUrl", "such as https://"),
+        ({"baseUrl": "https://a.example:99999"}, "baseUrl", "such as https://"),
+        ({"baseUrl": "https://a.example/\nx"}, "baseUrl", "such as https://"),
+        ({"baseUrl": "https://me:secret@a.example"}, "baseUrl", "leave user name"),
+        ({"baseUrl": "https://a.example?x=1"}, "baseUrl", "leave out"),
+        ({"baseUrl": "https://a.example/api/oicp/evsepush"}, "baseUrl", "it is appended"),
+        ({"mapping": {"MAINTENANCE": "EvseNotFound"}}, "mapping.MAINTENANCE", "OutOfService"),
+        ({"mapping": {"MAINTENANCE": "Inoperative"}}, "mapping.MAINTENANCE", "OutOfService"),
+        ({"mapping": {"AVAILABLE": "Available"}}, "mapping", "actual.AVAILABLE"),
+        ({"mapping": {"actual.MAINTENANCE": "Unknown"}}, "mapping", "actual.AVAILABLE"),
+        ({"mapping": {"REMOVED": "Unknown"}}, "mapping", "actual.AVAILABLE"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_refused_with_the_field(
+    changed: Mapping[str, Any], field: str, hint: str
+) -> None:
+    with pytest.raises(InvalidPartner) as refusal:
+        OicpChannel().accept({**configuration(), **changed})
+
+    assert refusal.value.field == f"configuration.{field}"
+    assert hint in str(refusal.value)
+
+
+@pytest.mark.parametrize("raw", [{}, {"baseUrl": "https://a.example"}, configuration(password="x")])
+def test_missing_and_unknown_fields_are_refused(raw: dict[str, Any]) -> None:
+    with pytest.raises(InvalidPartner):
+        OicpChannel().accept(raw)
+
+
+def test_the_channel_shows_hubjects_words_and_nothing_behind_the_gate() -> None:
+    shows = OicpChannel().shows
+
+    assert shows(Kind.BLOCKED) == "Occupied"
+    assert shows(ActualStatus.OUTOFORDER) == "OutOfService"
+    assert [shows(gate) for gate in Gate] == [None, None]
+
+
+def test_the_readme_shows_the_tables_as_they_are() -> None:
+    assert f"<!-- mapping -->\n\n{mapping.markdown()}\n\n<!-- /mapping -->" in README
+    assert f"<!-- codes -->\n\n{codes.markdown()}\n\n<!-- /codes -->" in README
+
+
+def test_the_readme_names_every_setting() -> None:
+    for field in OicpChannel().accept(configuration()).configuration:
+        assert f"`{field}`" in README
+    for status in EvseStatus:
+        assert status in README
