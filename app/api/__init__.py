@@ -1,0 +1,1 @@
+"""Requests in: a controller for each resource, one table of problems, one guard."""

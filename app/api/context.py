@@ -1,0 +1,33 @@
+"""What the controllers work with, put together by the composition root."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from app.channels.channel import Channel
+from app.clock import Clock
+from app.settings import Settings
+from app.store.database import Database
+from app.store.keys import KeyReader
+from app.store.secrets import Secrets
+from app.store.writer import Writer
+
+
+@dataclass(frozen=True)
+class Context:
+    """One running service, as the API sees it.
+
+    `look` asks for a look at what is due, `owed` for one at what partners are owed, `partners_changed` for one at the
+    partners. `unready` says why the service cannot do its work at the moment, if it cannot.
+    """
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    secrets: Secrets
+    writer: Writer
+    keys: KeyReader
+    channels: Mapping[str, Channel]
+    look: Callable[[], None]
+    owed: Callable[[], None]
+    partners_changed: Callable[[], None]
+    unready: Callable[[], list[str]]

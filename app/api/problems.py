@@ -1,0 +1,159 @@
+"""Every refusal as an RFC 9457 problem: one table for the answers, the OpenAPI document and the docs."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+
+from app.api.pointers import FieldProblem, fields_at_fault, pointer_to
+from app.domain import errors
+from app.store.secrets import SecretsUnreadable
+from app.store.writer import WriterBusy
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE: Final = "urn:evse-status:problem:"
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457. `type` is stable and meant for programs, `detail` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+class Sort(msgspec.Struct, frozen=True):
+    """How one kind of refusal is answered."""
+
+    slug: str
+    status: int
+    title: str
+
+
+SORTS: Final[Mapping[type[errors.DomainError], Sort]] = {
+    errors.MalformedInstant: Sort("malformed-time", 400, "A time cannot be read"),
+    errors.MalformedEvseId: Sort("malformed-evse-id", 400, "That is not an EVSE ID"),
+    errors.MalformedValue: Sort("malformed-value", 400, "A value is not one that the field can take"),
+    errors.EmptyInterval: Sort("empty-interval", 422, "The window contains no time"),
+    errors.AlreadyOver: Sort("already-over", 422, "The window lies in the past"),
+    errors.EvseNotFound: Sort("evse-not-found", 404, "No such EVSE"),
+    errors.AmbiguousEvse: Sort("ambiguous-evse", 409, "The EVSE ID fits several EVSEs"),
+    errors.EvseConflict: Sort("evse-conflict", 409, "Another EVSE has that already"),
+    errors.TemporaryStatusNotFound: Sort("temporary-status-not-found", 404, "No such temporary status"),
+    errors.HasBegun: Sort("has-begun", 409, "The temporary status has begun"),
+    errors.HasEnded: Sort("has-ended", 409, "The temporary status is over"),
+    errors.PartnerNotFound: Sort("partner-not-found", 404, "No such partner"),
+    errors.PartnerConflict: Sort("partner-conflict", 409, "Another partner has that name"),
+    errors.InvalidPartner: Sort("invalid-partner", 422, "The partner's configuration does not fit its channel"),
+    errors.KeyNotFound: Sort("key-not-found", 404, "No such API key"),
+}
+
+# Refusals that are HTTP's own, by status.
+_HTTP: Final[Mapping[int, Sort]] = {
+    400: Sort("malformed", 400, "The request is malformed"),
+    401: Sort("unauthenticated", 401, "A good API key is needed"),
+    403: Sort("forbidden", 403, "The key may not do that"),
+    404: Sort("not-found", 404, "There is nothing here"),
+    405: Sort("method-not-allowed", 405, "That cannot be done here"),
+    413: Sort("too-large", 413, "The body is too large"),
+    415: Sort("not-json", 415, "The body must be JSON"),
+    500: Sort("internal", 500, "Something went wrong here"),
+    503: Sort("unavailable", 503, "The service cannot do that at the moment"),
+}
+
+_WHAT_TO_DO: Final[Mapping[int, str]] = {
+    404: "no such path: /openapi/openapi.json lists all of them",
+    405: "the methods that this path knows are ",
+    413: "send less at once: a body may have 64 KiB, that of /v2/actual-statuses 1 MiB",
+}
+
+
+def refuses(*kinds: type[errors.DomainError], body: bool = True) -> dict[int, ResponseSpec]:
+    """The OpenAPI `responses` of a handler that may raise `kinds`, and what every handler may answer."""
+    titles: dict[int, list[str]] = {}
+    for status in (400, 401, 403, *((413, 415) if body else ()), 503):
+        titles.setdefault(status, []).append(_HTTP[status].title)
+    for kind in kinds:
+        titles.setdefault(SORTS[kind].status, []).append(SORTS[kind].title)
+    return {
+        status: ResponseSpec(Problem, media_type=MEDIA_TYPE, description=" / ".join(lines), generate_examples=False)
+        for status, lines in sorted(titles.items())
+    }
+
+
+def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Problem]:
+    return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def problem_of(error: BaseException, **where: str) -> Problem:
+    """Say what went wrong, with a request or with one thing of many in it; `where` goes to the log."""
+    if isinstance(error, errors.DomainError):
+        sort = SORTS[type(error)]
+        found = [] if error.field is None else [FieldProblem(str(error), pointer=pointer_to(error.field, str(error)))]
+        return Problem(TYPE + sort.slug, sort.title, sort.status, str(error), found)
+    if isinstance(error, WriterBusy | SecretsUnreadable):
+        sort = _HTTP[503]
+        return Problem(TYPE + sort.slug, sort.title, 503, str(error))
+    log.error("a request failed", exc_info=error, **where)
+    sort = _HTTP[500]
+    return Problem(TYPE + sort.slug, sort.title, 500, "it has been logged")
+
+
+def refused(request: Request[Any, Any, Any], error: errors.DomainError) -> Response[Problem]:
+    """A refusal of ours. Its field is a body's, unless the EVSE ID or the reference stood in the URL."""
+    problem = problem_of(error)
+    if error.field is not None and (error.field in request.path_params or error.field in request.query_params):
+        problem = msgspec.structs.replace(problem, errors=[FieldProblem(str(error), parameter=error.field)])
+    return answer(problem)
+
+
+def http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """A refusal of HTTP's own, or of the framework's validation."""
+    sort = _HTTP.get(error.status_code, _HTTP[400] if error.status_code < 500 else _HTTP[500])  # noqa: PLR2004
+    found: list[FieldProblem] = []
+    detail = str(error.detail).removesuffix(".")
+    if isinstance(error, ValidationException):
+        found = fields_at_fault(request, error)
+        detail = "; ".join(one.detail for one in found) or "the request cannot be read"
+    elif isinstance(error.__cause__, SerializationException):
+        found = [FieldProblem(detail, pointer="")]
+    elif detail == HTTPStatus(error.status_code).phrase:  # the framework has nothing to add
+        detail = _WHAT_TO_DO.get(error.status_code, detail)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            detail += ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
+    return answer(Problem(TYPE + sort.slug, sort.title, error.status_code, detail, found), error.headers)
+
+
+def unreadable(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Bytes that are not UTF-8, or JSON nested deeper than anything we would ask for."""
+    sort = _HTTP[400]
+    detail = "the body is nested too deeply" if isinstance(error, RecursionError) else "the body is not valid UTF-8"
+    return answer(Problem(TYPE + sort.slug, sort.title, 400, detail, [FieldProblem(detail, pointer="")]))
+
+
+def busy(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    return answer(problem_of(error), {"Retry-After": "1"})
+
+
+def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    return answer(problem_of(error, method=request.method, path=request.url.path))
+
+
+HANDLERS: Final[Mapping[Any, Any]] = {
+    errors.DomainError: refused,
+    HTTPException: http,
+    UnicodeDecodeError: unreadable,
+    RecursionError: unreadable,
+    WriterBusy: busy,
+    SecretsUnreadable: busy,
+    Exception: unexpected,
+}

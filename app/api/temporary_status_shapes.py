@@ -1,0 +1,143 @@
+"""Temporary statuses as they are asked for and as they are answered."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from app.api.context import Context
+from app.api.explaining import ChannelShown, presentation_of, shown
+from app.api.shapes import Asked, AskedTime, EvseIdText, Reason, Told, ToldTime, instant_in, text_in, told
+from app.domain.evse import Evse
+from app.domain.evse_id import parse_evse_id
+from app.domain.instant import rfc3339
+from app.domain.planning import Changes
+from app.domain.status import AppliesWhen, Kind
+from app.domain.temporary_status import State, TemporaryStatus
+from app.store.commands import temporary_statuses as commands
+
+
+class NewTemporaryStatus(Asked):
+    """What is wanted. `validFrom` left out, or in the past, means now; `validTo` left out means until deleted."""
+
+    evse_id: EvseIdText
+    temporary_status: Kind
+    valid_from: AskedTime | None = None
+    valid_to: AskedTime | None = None
+    applies_when: AppliesWhen = AppliesWhen.ALWAYS
+    reason: Reason | None = None
+
+    def wish(self) -> commands.Wish:
+        return commands.Wish(
+            evse_id=parse_evse_id(self.evse_id),
+            kind=self.temporary_status,
+            valid_from=None if self.valid_from is None else instant_in(self.valid_from, "validFrom"),
+            valid_to=None if self.valid_to is None else instant_in(self.valid_to, "validTo"),
+            applies_when=self.applies_when,
+            reason=text_in(self.reason, "reason"),
+        )
+
+
+class TemporaryStatusChanges(Asked):
+    """What is to be different: left out means unchanged, `validTo: null` opens the end."""
+
+    temporary_status: Kind | UnsetType = UNSET
+    valid_from: AskedTime | UnsetType = UNSET
+    valid_to: AskedTime | None | UnsetType = UNSET
+    applies_when: AppliesWhen | UnsetType = UNSET
+    reason: Reason | None | UnsetType = UNSET
+
+    def changes(self) -> Changes:
+        return Changes(
+            kind=self.temporary_status,
+            valid_from=UNSET if self.valid_from is UNSET else instant_in(self.valid_from, "validFrom"),
+            valid_to=instant_in(self.valid_to, "validTo") if isinstance(self.valid_to, str) else self.valid_to,
+            applies_when=self.applies_when,
+            reason=text_in(self.reason, "reason") if isinstance(self.reason, str) else self.reason,
+        )
+
+
+class TemporaryStatusView(Told):
+    """A temporary status as it stands."""
+
+    id: int
+    evse_id: str | None
+    temporary_status: Kind
+    valid_from: ToldTime
+    valid_to: ToldTime | None
+    applies_when: AppliesWhen
+    reason: str | None
+    ref: str | None
+    state: State
+    created_by: str
+    created_at: ToldTime
+    updated_at: ToldTime
+    revision: int
+    ended_at: ToldTime | None
+    ended_by: str | None
+    end_reason: str | None
+
+
+class Overlap(Told):
+    """Another temporary status on the same EVSE that shares some time with this one."""
+
+    id: int
+    temporary_status: Kind
+    valid_from: ToldTime
+    valid_to: ToldTime | None
+
+
+class WrittenTemporaryStatus(TemporaryStatusView):
+    """A temporary status after a change, what it overlaps, and what each channel shows now."""
+
+    overlaps: list[Overlap]
+    shown: dict[str, ChannelShown]
+
+
+def view(one: TemporaryStatus, evse: Evse, at: datetime) -> TemporaryStatusView:
+    """A temporary status as it stands at the instant `at`."""
+    return TemporaryStatusView(**_fields(one, evse, at))
+
+
+def written(done: commands.Written, context: Context) -> WrittenTemporaryStatus:
+    """The answer to a change: the thing itself, what it overlaps, and what each channel shows at that instant."""
+    presentation = presentation_of(done.evse, done.live, done.at, context.settings.actual_status_max_age)
+    return WrittenTemporaryStatus(
+        **_fields(done.one, done.evse, done.at),
+        overlaps=[
+            _overlap(other)
+            for other in done.live
+            if other.id != done.one.id and other.interval.overlaps(done.one.interval)
+        ],
+        shown=shown(done.evse, presentation, done.live, context.channels),
+    )
+
+
+def _fields(one: TemporaryStatus, evse: Evse, at: datetime) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "evse_id": evse.evse_id,
+        "temporary_status": one.kind,
+        "valid_from": told(one.interval.begin),
+        "valid_to": told(one.interval.end),
+        "applies_when": one.applies_when,
+        "reason": one.reason,
+        "ref": one.ref,
+        "state": one.state(at),
+        "created_by": one.created_by,
+        "created_at": told(one.created_at),
+        "updated_at": told(one.updated_at),
+        "revision": one.revision,
+        "ended_at": told(one.ended_at),
+        "ended_by": one.ended_by,
+        "end_reason": one.end_reason,
+    }
+
+
+def _overlap(other: TemporaryStatus) -> Overlap:
+    return Overlap(
+        id=other.id,
+        temporary_status=other.kind,
+        valid_from=rfc3339(other.interval.begin),
+        valid_to=told(other.interval.end),
+    )

@@ -1,0 +1,213 @@
+"""The composition root: the only place that puts things together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from inspect import cleandoc
+from typing import Final
+
+import structlog
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from app import channels as registered
+from app.api import evses, health, partners, temporary_statuses
+from app.api.context import Context
+from app.api.guards import authorized, only_known_parameters, provide_principal
+from app.api.problems import HANDLERS
+from app.channels.channel import Channel
+from app.clock import Clock, SystemClock
+from app.schedule.decisions import Limits
+from app.schedule.dispatch import Dispatcher
+from app.schedule.housekeeping import Housekeeping
+from app.schedule.reconcile import Reconciler
+from app.settings import PREFIX, Settings
+from app.store import migrating
+from app.store.database import Database, EmbeddedLock
+from app.store.keys import KeyReader
+from app.store.secrets import Secrets, key_beside
+from app.store.writer import Writer
+
+VERSION: Final = "0.1.0"
+LARGEST_BODY: Final = 64 * 1024  #: bytes of a request, but for the bulk calls
+_PROMPT: Final = 0.25  #: seconds; a slower answer about the time is passed over, the next one comes in a second
+_SILENT: Final = timedelta(seconds=30)  #: without a pass of reconcile, the service is not ready
+
+log = structlog.get_logger(__name__)
+
+
+class NotMigrated(Exception):
+    """The database is at another revision than this version of the code expects."""
+
+
+class Service:
+    """One running service: everything that has to be opened, in order, and closed again."""
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, channels: Mapping[str, Channel] | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.channels = registered.REGISTER if channels is None else channels
+        self.database = Database(settings.database_url)
+        self.secrets = secrets_for(settings)
+        self._lock = EmbeddedLock(self.database.path) if self.database.path else None
+        self.dispatcher = Dispatcher(
+            self.database,
+            self.clock,
+            self.secrets,
+            self.channels,
+            limits=Limits(
+                lease=settings.lease,
+                settle=settings.settle,
+                back_off_first=settings.back_off_first,
+                back_off_longest=settings.back_off_longest,
+                retry_slowly=settings.retry_slowly,
+            ),
+            timeout=settings.request_timeout.total_seconds(),
+        )
+        self.reconciler = Reconciler(
+            self.database,
+            self.clock,
+            max_age=settings.actual_status_max_age,
+            promised=self.dispatcher.promised,
+        )
+        self.writer = Writer(self.database, self.clock, committed=self.reconciler.look)
+        self.keys = KeyReader(self.database)
+        self._housekeeping = Housekeeping(self.database, self.clock, settings)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Open, work, and close: no answer is lost, nothing new is begun.
+
+        Raises:
+            DatabaseInUse: another process serves this embedded database.
+            NotMigrated: `evse-status migrate` has to be run first.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            if self._lock is not None:
+                self._lock.take()
+                stack.callback(self._lock.release)
+                await migrating.upgrade(self.database)
+            elif (current := await migrating.current(self.database)) != migrating.newest():
+                raise NotMigrated(
+                    f"the database is at revision {current}, this version needs {migrating.newest()}: "
+                    "run `evse-status migrate`"
+                )
+            await self._follow_the_database(patient=True)
+            following = asyncio.create_task(self._keep_following(), name="clock")
+            stack.push_async_callback(_cancelled, following)
+            for part in (self.dispatcher, self.reconciler, self._housekeeping, self.writer):
+                await part.start()
+                stack.push_async_callback(part.stop)
+            yield
+
+    def unready(self) -> list[str]:
+        """Say why the service cannot do its work, if it cannot."""
+        seen = self.reconciler.last_pass_at
+        if seen is None:
+            return ["nothing has been looked at yet"]
+        if self.clock.now() - seen > _SILENT:
+            return [f"what is due was last looked at {seen.isoformat()}"]
+        return []
+
+    async def _keep_following(self) -> None:
+        while not self.database.embedded:
+            await asyncio.sleep(1)
+            with contextlib.suppress(Exception):  # away for a moment: the last known difference stays good
+                await self._follow_the_database()
+
+    async def _follow_the_database(self, *, patient: bool = False) -> None:
+        """Agree with the database's clock, unless its answer took so long that it says little (and we can wait)."""
+        if self.database.embedded or not isinstance(self.clock, SystemClock):
+            return
+        asked = self.clock.monotonic()
+        now = await self.database.now()
+        took = self.clock.monotonic() - asked
+        if now is not None and (patient or took <= _PROMPT):
+            self.clock.follow(now, took)
+
+
+def create_app(service: Service, *, opens: bool = True) -> Litestar:
+    """Put the API in front of a service, which it opens and closes itself unless `opens` is false."""
+    context = Context(
+        settings=service.settings,
+        clock=service.clock,
+        database=service.database,
+        secrets=service.secrets,
+        writer=service.writer,
+        keys=service.keys,
+        channels=service.channels,
+        look=service.reconciler.look,
+        owed=service.dispatcher.promised,
+        partners_changed=service.dispatcher.partners_changed,
+        unready=service.unready,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
+        async with service.running():
+            yield
+
+    guarded = Router(
+        "/",
+        route_handlers=[
+            temporary_statuses.TemporaryStatuses,
+            evses.Evses,
+            evses.ActualStatuses,
+            partners.Partners,
+        ],
+        guards=[authorized, only_known_parameters],
+        dependencies={"principal": Provide(provide_principal)},
+        security=[{"key": []}],
+    )
+    app = Litestar(
+        [guarded, health.live, health.ready],
+        lifespan=[lifespan] if opens else [],
+        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        exception_handlers=dict(HANDLERS),
+        request_max_body_size=LARGEST_BODY,
+        openapi_config=OpenAPIConfig(
+            title="EVSE Status Scheduler",
+            version=VERSION,
+            path="/openapi",
+            use_handler_docstrings=True,
+            render_plugins=[JsonRenderPlugin()],
+            components=Components(
+                security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description="An API key")}
+            ),
+        ),
+        logging_config=None,
+        state=State({"context": context}),
+    )
+    # Python 3.13 dedents docstrings, earlier ones do not: the document is the same on all of them.
+    for schema in (app.openapi_schema.components.schemas or {}).values():
+        if schema.description:
+            schema.description = cleandoc(schema.description)
+    return app
+
+
+def secrets_for(settings: Settings) -> Secrets:
+    """Use the key from the settings, or the one beside the embedded database.
+
+    Raises:
+        ValueError: there is none, and no embedded database to keep one beside; or it is malformed.
+    """
+    if settings.secret_key is not None:
+        return Secrets(settings.secret_key.get_secret_value())
+    if settings.database_file is None:
+        raise ValueError(f"with PostgreSQL, set {PREFIX}SECRET_KEY: 32 bytes in URL-safe base64")
+    return Secrets(key_beside(settings.database_file))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

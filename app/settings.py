@@ -1,0 +1,90 @@
+"""One frozen settings object, read once from the environment (`EVSE_STATUS_…`)."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.domain.status import ActualStatus
+
+PREFIX: Final = "EVSE_STATUS_"
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its bounds. Times are ISO 8601 durations, such as `PT10S`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        default="sqlite:///evse-status.db", description="`sqlite:///file` (embedded, one process) or `postgresql://…`"
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="32 bytes in URL-safe base64 that encrypt the partners' secrets; "
+        "with an embedded database made and kept beside it",
+    )
+    actual_status_max_age: timedelta | None = Field(
+        default=None, gt=timedelta(0), description="how long an actual status is believed; left out: until the next one"
+    )
+    occupied_means: ActualStatus = Field(
+        default=ActualStatus.BLOCKED,
+        description="what OCPP's `Occupied` says: `BLOCKED`, or `CHARGING` for OCPP 2.0.1 fleets",
+    )
+    request_timeout: timedelta = Field(
+        default=timedelta(seconds=10),
+        gt=timedelta(0),
+        le=timedelta(seconds=60),
+        description="for one request to a partner",
+    )
+    lease: timedelta = Field(
+        default=timedelta(seconds=35),
+        description="how long one process may own a delivery; more than 3 request timeouts",
+    )
+    settle: timedelta = Field(
+        default=timedelta(seconds=90),
+        le=timedelta(hours=1),
+        description="after a request with unknown outcome, when the state is sent once more; more than the lease",
+    )
+    back_off_first: timedelta = Field(
+        default=timedelta(seconds=1),
+        gt=timedelta(0),
+        description="the longest wait after the first failure at a partner",
+    )
+    back_off_longest: timedelta = Field(
+        default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(hours=1), description="the longest wait after many"
+    )
+    retry_slowly: timedelta = Field(
+        default=timedelta(hours=6),
+        gt=timedelta(0),
+        le=timedelta(days=1),
+        description="for what a partner does not know yet (404, 603)",
+    )
+    attempts_kept: timedelta = Field(
+        default=timedelta(days=7), gt=timedelta(0), description="how long the log of attempts is kept"
+    )
+    changes_kept: timedelta = Field(
+        default=timedelta(days=90), gt=timedelta(0), description="how long the record of what was shown is kept"
+    )
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG to ERROR")
+
+    @field_validator("occupied_means")
+    @classmethod
+    def _one_of_two(cls, value: ActualStatus) -> ActualStatus:
+        if value not in {ActualStatus.BLOCKED, ActualStatus.CHARGING}:
+            raise ValueError("Occupied means BLOCKED or CHARGING")
+        return value
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse what would let two processes own one delivery, or settle before an old request can arrive."""
+        if self.lease <= 3 * self.request_timeout:
+            raise ValueError(f"{PREFIX}LEASE must be more than 3 times {PREFIX}REQUEST_TIMEOUT")
+        if self.settle <= self.lease:
+            raise ValueError(f"{PREFIX}SETTLE must be more than {PREFIX}LEASE")
+
+    @property
+    def database_file(self) -> Path | None:
+        """The embedded database's file, `None` on PostgreSQL."""
+        scheme, _, path = self.database_url.partition(":///")
+        return Path(path) if scheme.startswith("sqlite") else None

@@ -1,0 +1,93 @@
+"""The OpenAPI document that clients are made from."""
+
+from typing import Any
+
+import pytest
+from litestar import Litestar
+
+from tests.integration.api.calls import Client
+
+METHODS = {"get", "put", "post", "patch", "delete"}
+EXPECTED = {
+    ("get", "/v2/temporary-evse-statuses"): {"evseId", "activeOnly", "state", "temporaryStatus", "limit", "cursor"},
+    ("delete", "/v2/temporary-evse-statuses"): {"evseId", "temporaryStatus", "includePlanned"},
+    ("get", "/v2/evses"): {"locationId", "deploymentState", "limit", "cursor"},
+    ("get", "/v2/partners/{name}/deliveries"): {"owedOnly", "limit", "cursor"},
+    ("get", "/v2/partners/{name}/attempts"): {"limit"},
+}
+
+
+@pytest.fixture
+async def document(anonymous: Client) -> dict[str, Any]:
+    answer = await anonymous.get("/openapi/openapi.json")
+    assert answer.status_code == 200
+    read: dict[str, Any] = answer.json()
+    return read
+
+
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method, path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+
+
+async def test_every_operation_has_an_id_of_its_own(document: dict[str, Any]) -> None:
+    found = [operation.get("operationId") for operation in operations(document).values()]
+    assert all(found)
+    assert len(set(found)) == len(found) >= 24
+
+
+async def test_every_route_is_in_it(document: dict[str, Any], app: Litestar) -> None:
+    routes = {
+        (method.lower(), route.path.replace(":str}", "}"))
+        for route in app.routes
+        for method in route.methods
+        if method != "OPTIONS" and not route.path.startswith("/openapi")
+    }
+    assert set(operations(document)) == routes
+
+
+async def test_query_parameters_are_named_as_clients_know_them(document: dict[str, Any]) -> None:
+    found = {
+        key: {one["name"] for one in operation.get("parameters", []) if one["in"] == "query"}
+        for key, operation in operations(document).items()
+    }
+    assert {key: names for key, names in found.items() if names} == EXPECTED
+
+
+async def test_path_parameters_are_those_of_the_path(document: dict[str, Any], subtests: pytest.Subtests) -> None:
+    for (method, path), operation in operations(document).items():
+        with subtests.test(f"{method} {path}"):
+            names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
+            assert [f"{{{name}}}" in path for name in names] == [True] * path.count("{")
+
+
+async def test_fields_are_camel_case(document: dict[str, Any]) -> None:
+    fields = {name for schema in document["components"]["schemas"].values() for name in schema.get("properties", {})}
+    assert {"evseId", "temporaryStatus", "validFrom", "validTo", "appliesWhen"} <= fields
+    assert not {name for name in fields if "_" in name}
+
+
+async def test_what_needs_a_key_says_so_and_which_problems_it_answers(
+    document: dict[str, Any], subtests: pytest.Subtests
+) -> None:
+    for (method, path), operation in operations(document).items():
+        if path.startswith("/health"):
+            continue
+        with subtests.test(f"{method} {path}"):
+            assert operation["security"] == [{"key": []}]
+            assert {"400", "401", "403"} <= set(operation["responses"])
+            if "requestBody" in operation:
+                assert {"413", "415"} <= set(operation["responses"])
+                assert list(operation["requestBody"]["content"]) == ["application/json"]
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    assert list(response["content"]) == ["application/problem+json"]
+
+
+async def test_patterns_are_those_of_json_schema(document: dict[str, Any]) -> None:
+    r"""A `\Z` means the letter there."""
+    assert r"\Z" not in str(document)
