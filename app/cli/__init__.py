@@ -1,0 +1,49 @@
+"""The command `evse-status`."""
+
+import sys
+
+import click
+
+from app.cli.demo import demo
+from app.cli.evses import evses
+from app.cli.keys import keys
+from app.cli.migrate import migrate
+from app.cli.openapi import openapi
+from app.cli.partners import partners
+from app.cli.serve import serve
+from app.cli.temporary_statuses import set_
+from app.logs import configure
+from app.main import VERSION
+
+_EPILOG = """\b
+Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.
+
+\b
+Settings come from the environment: EVSE_STATUS_DATABASE_URL (default sqlite:///evse-status.db),
+EVSE_STATUS_SECRET_KEY and more; the README lists them all.
+
+\b
+Start here:
+  evse-status demo                                          watch it work
+  evse-status serve                                         run it
+  evse-status keys create --name backend --role admin       make a key to call it with
+"""
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(VERSION, prog_name="evse-status")
+def group() -> None:
+    """Show an EVSE as under maintenance, being commissioned, blocked or reserved for a while.
+
+    To drivers and roaming partners, without touching the charger.
+    """
+
+
+for command in (serve, demo, migrate, keys, evses, partners, set_, openapi):
+    group.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    configure("WARNING")
+    sys.exit(group())

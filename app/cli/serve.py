@@ -1,0 +1,49 @@
+"""`evse-status serve`."""
+
+import asyncio
+
+import click
+import structlog
+import uvloop
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.cli.opening import settings_from_environment
+from app.logs import configure
+from app.main import NotMigrated, Service, create_app
+from app.serving import CannotListen, serving, stop_asked
+from app.settings import Settings
+from app.store.database import DatabaseInUse
+from app.store.secrets import SecretsUnreadable
+
+log = structlog.get_logger(__name__)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+def serve(host: str, port: int) -> None:
+    """Run the service: the API, the clockwork and the delivery to partners.
+
+    An embedded database (the default) is created and brought up to date, and serves one process. On PostgreSQL run
+    `evse-status migrate` first, then as many of these as you like.
+
+    SIGTERM and Ctrl-C let requests and deliveries under way come to their end.
+    """
+    settings = settings_from_environment()
+    configure(settings.log_level)
+    try:
+        uvloop.run(_serve(settings, host, port))
+    except (CannotListen, DatabaseInUse, NotMigrated, SecretsUnreadable, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    except (SQLAlchemyError, OSError) as error:
+        raise click.ClickException(f"the database cannot be used: {error}".split("\n", 1)[0]) from None
+
+
+async def _serve(settings: Settings, host: str, port: int) -> None:
+    stop = asyncio.create_task(stop_asked())
+    service = Service(settings)
+    async with service.running(), serving(create_app(service, opens=False), host, port):
+        log.info("serving", url=f"http://{host}:{port}", database=service.database.kind)
+        received = await stop
+        log.info("stopping", signal=received.name)
+    log.info("stopped")

@@ -1,0 +1,104 @@
+"""Those who are told: a hub, an OCPI partner and an app, on sockets of their own, each judging what it receives."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from app.channels.driver_app.simulator import AppReceiver
+from app.channels.ocpi.simulator import Emsp
+from app.channels.oicp.simulator import Hub
+from app.clock import Clock
+from app.demo.listening import free_port, listening
+
+TOKEN: Final = "demo-token-of-the-emsp"  # noqa: S105 - a simulated partner's
+SECRET: Final = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLWRyaXZlci1hcHA="  # noqa: S105 - a simulated partner's
+OPERATOR: Final = "DE*XPO"
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """Something a partner received: when (UTC), by EVSE ID, in its own word."""
+
+    at: datetime
+    partner: str
+    evse_id: str
+    status: str
+
+
+class Audience:
+    """The three partners, called `app`, `hub` and `emsp` here."""
+
+    def __init__(self, clock: Clock, evse_ids: Mapping[str, str]) -> None:
+        """`evse_ids` gives the EVSE ID for OCPI's `{location}/{uid}`."""
+        self._evse_ids = evse_ids
+        self._app = AppReceiver(clock, SECRET)
+        self._hub = Hub(clock)
+        self._emsp = Emsp(clock, TOKEN)
+        self._ports = {name: free_port() for name in ("app", "hub", "emsp")}
+        self._sockets: dict[str, AsyncExitStack] = {}
+
+    async def arrive(self, name: str) -> None:
+        """Begin to listen."""
+        asgi: Any = {"app": self._app.app, "hub": self._hub.app, "emsp": self._emsp.app}[name]
+        stack = AsyncExitStack()
+        await stack.enter_async_context(listening(asgi, self._ports[name]))
+        self._sockets[name] = stack
+
+    async def leave(self, name: str) -> None:
+        """Stop listening: connections are refused."""
+        await self._sockets.pop(name).aclose()
+
+    async def close(self) -> None:
+        for name in list(self._sockets):
+            await self.leave(name)
+
+    def partners(self) -> list[dict[str, Any]]:
+        """How each is added to the service: the bodies of `POST /v2/partners`."""
+        base = {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
+        return [
+            {
+                "name": "app",
+                "channel": "driver_app",
+                "configuration": {"url": f"{base['app']}/webhook", "secret": SECRET},
+            },
+            {"name": "hub", "channel": "oicp", "configuration": {"baseUrl": base["hub"], "operatorId": OPERATOR}},
+            {
+                "name": "emsp",
+                "channel": "ocpi",
+                "configuration": {
+                    "url": self._emsp.url(base["emsp"]),
+                    "token": TOKEN,
+                    "countryCode": self._emsp.party.country,
+                    "partyId": self._emsp.party.party,
+                    "initialPush": True,
+                },
+            },
+        ]
+
+    def heard(self) -> list[Heard]:
+        """Everything received so far, in the order of the partners."""
+        app = [Heard(at, "app", evse_id, status) for at, evse_id, status, _ in self._app.received]
+        hub = [
+            Heard(one.at, "hub", one.evse_id, "(deleted)" if one.action == "delete" else one.status)
+            for one in self._hub.received
+        ]
+        emsp = [Heard(one.at, "emsp", self._evse_ids[one.key], one.status) for one in self._emsp.received]
+        return [*app, *hub, *emsp]
+
+    def shown(self) -> dict[str, dict[str, str]]:
+        """What each would show a driver now, by EVSE ID."""
+        return {
+            "app": dict(self._app.shown),
+            "hub": dict(self._hub.shown),
+            "emsp": {self._evse_ids[key]: status for key, status in self._emsp.shown.items()},
+        }
+
+    def objections(self) -> dict[str, list[str]]:
+        """What each had to object to: wrong by the specification, by the signature or by the order."""
+        return {"app": self._app.wrong, "hub": self._hub.wrong, "emsp": self._emsp.wrong}
+
+    def told_to(self, name: str) -> Iterable[str]:
+        """The EVSEs that a partner was ever told of."""
+        return {one.evse_id for one in self.heard() if one.partner == name}

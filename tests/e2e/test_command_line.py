@@ -1,0 +1,159 @@
+"""The commands, as somebody types them, each in a process's own environment and on an embedded database."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli import group
+from app.cli.durations import Duration
+
+FLEET = Path(__file__).parents[2] / "app" / "demo" / "fleet.json"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVSE_STATUS_DATABASE_URL", f"sqlite:///{tmp_path / 'here.db'}")
+
+    def run(*words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(group, words)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in group.commands), ["evses", "import"], ["partners", "add"]]
+)
+def test_every_command_explains_itself(run: Run, command: list[str]):
+    assert "Usage:" in run(*command, "--help").output
+
+
+def test_a_key_is_shown_once_and_can_be_listed_and_revoked(run: Run):
+    made = json.loads(run("keys", "create", "--name", "sensors", "--role", "client", "-o", "json").output)
+    listed = run("keys", "list")
+    assert made["key"].startswith("evst_")
+    assert made["key"] not in listed.output
+    assert "sensors" in listed.output
+
+    run("keys", "revoke", made["id"])
+    assert json.loads(run("keys", "list", "-o", "json").output)[0]["revoked_at"] is not None
+    assert "no key nobody" in run("keys", "revoke", "nobody", code=1).stderr
+
+
+def test_a_key_needs_a_role_that_exists(run: Run):
+    assert "admin" in run("keys", "create", "--name", "x", "--role", "root", code=2).output
+
+
+def test_importing_twice_changes_nothing(run: Run):
+    assert "40 EVSEs registered" in run("evses", "import", str(FLEET)).output
+    again = json.loads(run("evses", "import", str(FLEET), "-o", "json").output)
+    assert (again["created"], again["known"], again["refused"]) == (0, 40, 0)
+
+
+def test_a_dry_run_of_an_import_changes_nothing(run: Run):
+    assert "nothing was changed" in run("evses", "import", str(FLEET), "--dry-run").output
+    assert "40 EVSEs registered" in run("evses", "import", str(FLEET)).output
+
+
+def test_a_file_that_is_no_locations_document_is_refused_with_its_name(run: Run, tmp_path: Path):
+    odd = tmp_path / "odd.json"
+    odd.write_text("{}")
+    assert "odd.json" in run("evses", "import", str(odd), code=1).stderr
+    assert "does not exist" in run("evses", "import", "nowhere.json", code=2).stderr
+
+
+def test_a_status_is_set_for_a_while_and_the_answer_says_who_is_shown_what(run: Run):
+    run("evses", "import", str(FLEET))
+    words = ("set", "de*xpo*e1001*1", "maintenance", "--for", "2h", "--reason", "new cable", "-o", "json")
+    done = json.loads(run(*words).output)
+    assert (done["evseId"], done["state"]) == ("DE*XPO*E1001*1", "active")
+    assert {name: one["status"] for name, one in done["shown"].items()} == {
+        "driverApp": "OUT_OF_SERVICE",
+        "oicp": "OutOfService",
+        "ocpi": "INOPERATIVE",
+    }
+    assert "shows now" in run("set", "DE*XPO*E1001*2", "BLOCKED").output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["DE*XPO*E9*9", "BLOCKED"], 1, "no EVSE DE*XPO*E9*9 is registered"),
+        (["nonsense", "BLOCKED"], 1, "not an EVSE ID"),
+        (["DE*XPO*E1001*1", "BROKEN"], 2, "maintenance"),
+        (["DE*XPO*E1001*1", "BLOCKED", "--for", "soon"], 2, "2h, 90m"),
+        (["DE*XPO*E1001*1", "BLOCKED", "--until", "2030-01-01T00:00:00"], 2, "offset"),
+        (["DE*XPO*E1001*1", "BLOCKED", "--until", "2020-01-01T00:00:00Z"], 1, "already past"),
+        (["DE*XPO*E1001*1", "BLOCKED", "--until", "2030-01-01T00:00:00Z", "--for", "1h"], 2, "not both"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_with_a_reason(run: Run, words: list[str], code: int, says: str):
+    run("evses", "import", str(FLEET))
+    assert says in run("set", *words, code=code).output
+
+
+def test_a_partner_is_added_and_listed_and_its_secret_shown_once(run: Run):
+    assert "no partners" in run("partners", "list").output
+    words = ("partners", "add", "--name", "app", "--channel", "driver_app", "--set", "url=https://app.example.com/hook")
+    assert "whsec_" in run(*words).output
+    listed = run("partners", "list", "-o", "json").output
+    assert json.loads(listed)[0]["channel"] == "driver_app"
+    assert "whsec_" not in listed
+    assert "already" in run(*words, code=1).stderr
+
+
+def test_a_partner_that_does_not_fit_its_channel_is_refused_with_the_field(run: Run):
+    words = ("partners", "add", "--name", "hub", "--channel", "oicp", "--set", "baseUrl=https://hub.example.com")
+    assert "operatorId" in run(*words, code=1).stderr
+    assert "FIELD=VALUE" in run(*words, "--set", "nothing", code=2).stderr
+
+
+def test_migrate_says_where_the_database_stands(run: Run):
+    assert "this version needs" in run("migrate", "--check", code=1).stderr
+    assert "migrated from revision nothing" in run("migrate").output
+    assert "up to date" in run("migrate", "--check").output
+
+
+def test_a_wrong_setting_is_named_by_its_variable(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EVSE_STATUS_LEASE", "soon")
+    assert "EVSE_STATUS_LEASE" in run("keys", "list", code=1).stderr
+    monkeypatch.setenv("EVSE_STATUS_LEASE", "PT20S")
+    assert "3 times EVSE_STATUS_REQUEST_TIMEOUT" in run("keys", "list", code=1).stderr
+
+
+def test_a_database_that_cannot_be_used_is_an_error_and_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EVSE_STATUS_DATABASE_URL", "sqlite:////nowhere/at/all.db")
+    assert "the folder /nowhere/at does not exist" in run("keys", "list", code=1).stderr
+    monkeypatch.setenv("EVSE_STATUS_DATABASE_URL", "mysql://here/there")
+    assert "postgresql://" in run("keys", "list", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2h", timedelta(hours=2)),
+        ("90m", timedelta(minutes=90)),
+        ("1d12h", timedelta(days=1.5)),
+        ("45s", timedelta(seconds=45)),
+        ("PT2H", timedelta(hours=2)),
+        ("P1DT30M", timedelta(days=1, minutes=30)),
+    ],
+)
+def test_durations_are_read_as_people_write_them(written: str, meant: timedelta):
+    assert Duration().convert(written, None, None) == meant
+
+
+@pytest.mark.parametrize(
+    "written", ["", "2", "-1h", "0h", "1.5h", "P", "PT", "h", "11y", "9999999d", "99999999999999999d", "٢h"]
+)
+def test_what_is_no_duration_is_refused(written: str):
+    with pytest.raises(click.BadParameter):
+        Duration().convert(written, None, None)
