@@ -76,12 +76,16 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked configuration, taken apart into what may be shown and what must be encrypted."""
+    """A checked configuration, taken apart into what may be shown and what must be encrypted.
+
+    `exclusive` names what only one partner may serve, as two lanes to it would run side by side.
+    """
 
     configuration: dict[str, Any]
     secrets: dict[str, Any]
     audience: Audience
     tells_fleet: bool
+    exclusive: str | None = None
 
     def as_partner(self, name: str, channel: str, by: str, at: datetime) -> Partner:
         """Make the partner that is to be added; the store gives it its key."""
@@ -93,6 +97,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
             secrets=self.secrets,
             audience=self.audience,
             tells_fleet=self.tells_fleet,
+            exclusive=self.exclusive,
             created_by=by,
             created_at=at,
             updated_at=at,

@@ -1,6 +1,7 @@
 """HTTP towards partners: the only module that imports httpx. It tells what surely did not happen from what may have."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,7 +10,7 @@ from typing import Final, TypeAlias
 import httpx
 import msgspec
 
-from app.channels.channel import NotSent, Unknown
+from app.channels.channel import NotSent, Refused, Unknown
 
 PER_CLIENT: Final = 4  #: requests in flight a client; httpx's pool slows down quadratically beyond
 LARGEST_ANSWER: Final = 256 * 1024  #: bytes of an answer that are read
@@ -49,7 +50,9 @@ class Answer(msgspec.Struct, frozen=True):
             return None
 
 
-Sent: TypeAlias = Answer | NotSent | Unknown
+Sent: TypeAlias = Answer | NotSent | Refused | Unknown
+#: In the reasons of TLS alerts by which a partner turns us away: before it reads a request, so that none is applied.
+_TURNED_AWAY: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
 
 
 class Transport:
@@ -101,17 +104,28 @@ class Transport:
                     received = await _limited(response)
                 finally:
                     await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return NotSent(f"could not connect: {_words(error)}")
         except TimeoutError:
             return Unknown(f"no answer within {self._timeout:g} s")
-        except httpx.HTTPError as error:
-            return Unknown(f"the connection broke: {_words(error)}")
+        except (httpx.HTTPError, ssl.SSLError) as error:  # the latter where httpx does not make it one of its own
+            return _failed(error)
         return Answer(response.status_code, dict(response.headers), received)
 
     async def close(self) -> None:
         for client in self._clients:
             await client.aclose()
+
+
+def _failed(error: httpx.HTTPError | ssl.SSLError) -> NotSent | Refused | Unknown:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Refused(f"its certificate is not to be trusted: {cause.verify_message}")
+    if cause is not None and "ALERT" in (cause.reason or "") and any(one in cause.reason for one in _TURNED_AWAY):
+        return Refused(f"it does not take our TLS certificate, or wants one: {cause.reason}")
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return NotSent(f"could not connect: {_words(error)}")
+    return Unknown(f"the connection broke: {_words(error)}")
 
 
 async def _limited(response: httpx.Response) -> bytes:

@@ -1,6 +1,7 @@
 """A partner: one receiver of presented statuses, and which EVSEs it gets."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -27,11 +28,21 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True):
         return not self.locations or evse.location in self.locations
 
 
+class Standing(StrEnum):
+    """How a partner and we get on."""
+
+    GOOD = "good"
+    FAILING = "failing"  #: it cannot be reached, or its answers are lost: tried again, ever more rarely
+    REFUSING = "refusing"  #: it wants nothing of ours, as a key, a certificate or a contract is wrong: to be mended
+    PAUSED = "paused"  #: by somebody here
+
+
 class Partner(msgspec.Struct, frozen=True, kw_only=True):
     """One receiver. `configuration` and `secrets` are its channel's own; `revision` counts every change.
 
-    `generation` rises when everything must be told again. `failures` in a row hold the partner back until
-    `hold_until` (UTC); `failed_at` is when the last of them was counted.
+    `generation` rises when everything must be told again; `introduced` is the one that every EVSE was looked at for.
+    `failures` in a row hold the partner back until `hold_until` (UTC); `failed_at` is when the last of them was
+    counted, `refused` tells that it was the partner who wants nothing of ours.
     """
 
     id: int
@@ -41,10 +52,13 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[str, Any] = {}
     audience: Audience = Audience()
     tells_fleet: bool = False  #: whether a new partner is told of EVSEs that were there before it
+    exclusive: str | None = None  #: what only one partner may serve, such as an operator at one Hubject
     generation: int = 1
+    introduced: int = 0
     revision: int = 1
     paused: bool = False
     failures: int = 0
+    refused: bool = False
     failed_at: datetime | None = None
     hold_until: datetime | None = None
     last_error: str | None = None
@@ -52,6 +66,22 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def standing(self) -> Standing:
+        if self.paused:
+            return Standing.PAUSED
+        if not self.failures:
+            return Standing.GOOD
+        return Standing.REFUSING if self.refused else Standing.FAILING
+
+    def tried_now(self) -> "Partner":
+        """Return it with its failures forgiven: somebody has mended something."""
+        return msgspec.structs.replace(self, failures=0, refused=False, failed_at=None, hold_until=None)
+
+    def told_anew(self) -> "Partner":
+        """Return it as one that is owed everything again, whatever it acknowledged."""
+        return msgspec.structs.replace(self, generation=self.generation + 1)
 
     def __repr__(self) -> str:
         return f"Partner({self.name!r}, {self.channel!r})"  # never its secrets: this ends up in logs

@@ -134,13 +134,12 @@ def standing_after(
 
     `chance`, between 0 and 1, spreads the wait (full jitter), so that many partners do not return in step.
     """
+    refused = isinstance(outcome, Refused)
     match outcome:
         case Delivered():
-            return msgspec.structs.replace(
-                partner, failures=0, failed_at=None, hold_until=None, last_error=None, last_success_at=at
-            )
+            return msgspec.structs.replace(partner.tried_now(), last_error=None, last_success_at=at)
         case Rejected():
-            return msgspec.structs.replace(partner, failures=0, failed_at=None, hold_until=None, last_error=None)
+            return msgspec.structs.replace(partner.tried_now(), last_error=None)
         case Refused(reason=reason):
             wait = limits.back_off_longest * (0.5 + chance / 2)
         case NotSent(reason=reason, retry_after=retry_after) if retry_after is not None:
@@ -153,7 +152,7 @@ def standing_after(
     if partner.failed_at is not None and claimed_at <= partner.failed_at <= at:
         return partner  # one of many that were under way when the first of them failed: it counts once
     return msgspec.structs.replace(
-        partner, failures=partner.failures + 1, failed_at=at, hold_until=at + wait, last_error=reason
+        partner, failures=partner.failures + 1, refused=refused, failed_at=at, hold_until=at + wait, last_error=reason
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.channels.channel import Accepted, Delivered, Lane, Means, Message, NotSent, Outcome, Rejected, Unknown, checked
+from app.channels.channel import Accepted, Delivered, Lane, Means, Message, Outcome, Rejected, checked
 from app.channels.oicp import codes
 from app.channels.oicp.answers import Judgement, judge
 from app.channels.oicp.mapping import DEFAULT
@@ -18,9 +18,10 @@ from app.channels.oicp.wire import (
     OperatorEvseStatus,
     PushEvseStatus,
 )
-from app.channels.transport import Transport
+from app.channels.transport import Answer, Transport
 from app.clock import Clock
 from app.domain.delivery import Notice
+from app.domain.evse_id import operator_key
 from app.domain.partner import Audience, Partner
 from app.domain.presentation import What
 
@@ -92,7 +93,7 @@ class OicpConnection:
 
     async def _send(self, push: PushEvseStatus) -> Judgement:
         sent = await self._transport.send("POST", self._url, headers=HEADERS, body=msgspec.json.encode(push))
-        if isinstance(sent, NotSent | Unknown):
+        if not isinstance(sent, Answer):
             return Judgement(sent)
         return judge(sent, self._clock.now())
 
@@ -124,6 +125,7 @@ class OicpChannel:
             secrets={},
             audience=Audience(operators=(settings.operator_id, *settings.sub_operators)),
             tells_fleet=False,
+            exclusive=f"operator {operator_key(settings.operator_id)} at {settings.base_url.rstrip('/').lower()}",
         )
 
     def connect(self, partner: Partner, means: Means) -> OicpConnection:
