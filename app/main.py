@@ -23,9 +23,12 @@ from app.api.guards import authorized, only_known_parameters, provide_principal
 from app.api.problems import HANDLERS
 from app.channels.channel import Channel
 from app.clock import Clock, SystemClock
+from app.domain.instant import rfc3339
 from app.schedule.decisions import Limits
 from app.schedule.dispatch import Dispatcher
-from app.schedule.housekeeping import Housekeeping
+from app.schedule.housekeeping import Chore, Housekeeping
+from app.schedule.purge import Purge
+from app.schedule.reassertion import Reassertion
 from app.schedule.reconcile import Reconciler
 from app.settings import PREFIX, Settings
 from app.store import migrating
@@ -55,6 +58,7 @@ class Service:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.channels = registered.REGISTER if channels is None else channels
+        self.stopping = False  #: said by readiness, so that nobody new is sent here
         self.database = Database(settings.database_url)
         self.secrets = secrets_for(settings)
         self._lock = EmbeddedLock(self.database.path) if self.database.path else None
@@ -80,7 +84,10 @@ class Service:
         )
         self.writer = Writer(self.database, self.clock, committed=self.reconciler.look)
         self.keys = KeyReader(self.database)
-        self._housekeeping = Housekeeping(self.database, self.clock, settings)
+        due: list[Chore] = [Purge(self.database, settings)]
+        if settings.reassert_every:
+            due.append(Reassertion(self.database, settings.reassert_every, self.dispatcher.promised))
+        self._housekeeping = Housekeeping(self.database, self.clock, due)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -111,12 +118,14 @@ class Service:
 
     def unready(self) -> list[str]:
         """Say why the service cannot do its work, if it cannot."""
-        seen = self.reconciler.last_pass_at
-        if seen is None:
-            return ["nothing has been looked at yet"]
-        if self.clock.now() - seen > _SILENT:
-            return [f"what is due was last looked at {seen.isoformat()}"]
-        return []
+        why = ["the service is stopping"] if self.stopping else []
+        silent, seen = self.reconciler.silent, self.reconciler.last_pass_at
+        trouble = f": {self.reconciler.trouble}" if self.reconciler.trouble else ""
+        if silent is None or seen is None:
+            why.append(f"what is due has not been looked at yet{trouble}")
+        elif silent > _SILENT:
+            why.append(f"what is due was last looked at {rfc3339(seen)}{trouble}")
+        return why
 
     async def _keep_following(self) -> None:
         while not self.database.embedded:

@@ -61,6 +61,13 @@ class Settings(BaseSettings):
         le=timedelta(days=1),
         description="for what a partner does not know yet (404, 603)",
     )
+    reassert_every: timedelta = Field(
+        default=timedelta(days=1),
+        ge=timedelta(0),
+        le=timedelta(days=365),
+        description="within what time everything that partners acknowledged is told once more, in case they lost it; "
+        "`PT0S`: never",
+    )
     attempts_kept: timedelta = Field(
         default=timedelta(days=7), gt=timedelta(0), description="how long the log of attempts is kept"
     )

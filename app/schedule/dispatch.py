@@ -75,17 +75,18 @@ class Dispatcher:
 
     async def _run(self) -> None:
         while True:
+            read_at = self._clock.monotonic()
             try:
                 async with self._database.read() as connection:
                     current = await partners.all_partners(connection)
-                await self._arrange(current)
+                await self._arrange(current, read_at)
             except Exception:
                 log.exception("the partners could not be read and are looked at again")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _LOOK)
             self._changed.clear()
 
-    async def _arrange(self, current: list[Partner]) -> None:
+    async def _arrange(self, current: list[Partner], read_at: float) -> None:
         revisions = {one.id: one.revision for one in current}
         for key, lane in list(self._lanes.items()):
             if revisions.get(key) != lane.partner.revision:
@@ -95,7 +96,9 @@ class Dispatcher:
                 self._stopping.add(stopping)
                 stopping.add_done_callback(self._stopping.discard)
         for partner in current:
-            if partner.id not in self._lanes and partner.channel in self._channels:
+            if partner.id in self._lanes:
+                self._lanes[partner.id].observe(partner, read_at)
+            elif partner.channel in self._channels:
                 try:
                     lane = await self._lane(partner)
                 except Exception:

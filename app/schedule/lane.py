@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,41 +10,21 @@ from typing import Final
 import msgspec
 import structlog
 
-from app.channels.channel import Channel, Connection, Delivered, Means, Outcome, Rejected, Unknown
+from app.channels.channel import Channel, Connection, Delivered, Means, Rejected, Unknown
 from app.clock import Clock
-from app.domain.delivery import Aspect, Delivery, Notice
 from app.domain.partner import Partner
-from app.domain.presentation import Gate
-from app.schedule.decisions import (
-    Claim,
-    Limits,
-    Told,
-    after_outcome,
-    claimed,
-    is_held,
-    needs_sending,
-    put_back,
-    standing_after,
-)
-from app.store import deliveries, partners, presented
+from app.schedule.claiming import Claimer, Ready, Taken
+from app.schedule.decisions import Claim, Limits, Told, is_held, needs_sending
+from app.schedule.settling import Done, Finished, settle
+from app.store import partners
 from app.store.database import Database
 from app.store.deliveries import Attempt
 
 _IDLE: Final = 1.0  #: seconds between looks when nobody calls
 _LAST_TRIES: Final = 5.0  #: seconds that a stopping lane goes on trying to store what it was answered
 _SOONEST: Final = 0.005  #: seconds; a row that is due may be locked for as long as its transaction takes
-_STALE: Final = timedelta(milliseconds=50)  #: when to look again at what reconcile is about to change
 
 log = structlog.get_logger(__name__)
-
-
-class Done(msgspec.Struct, frozen=True):
-    """What came of one claim. `attempt` is `None` where the partner already knew, so that nothing was sent."""
-
-    claim: Claim
-    told: Told
-    outcome: Outcome
-    attempt: Attempt | None
 
 
 class PartnerLane:
@@ -63,15 +42,18 @@ class PartnerLane:
     ) -> None:
         """`timeout` is in seconds, for one request."""
         self.partner = partner
-        self._channel = channel
+        self._lane = channel.lane
         self._connection: Connection = channel.connect(partner.with_secrets(), Means(clock, timeout))
         self._database = database
         self._clock = clock
         self._limits = limits
         self._timeout = timeout
         self._token = uuid.uuid4().hex
+        self._claimer = Claimer(database, clock, limits, channel, self._token)
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[Done | Claim]] = set()
+        self._probe: Claim | None = None  #: what finds out whether a failing partner is back; we hold its lane for it
+        self._stood_at = 0.0  #: on the monotonic clock, when we last stored how the partner stands
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -81,6 +63,11 @@ class PartnerLane:
     def wake(self) -> None:
         """Something may be owed to this partner."""
         self._wake.set()
+
+    def observe(self, current: Partner, read_at: float) -> None:
+        """Take over how the partner stands, which other replicas change too; `read_at` is on the monotonic clock."""
+        if read_at > self._stood_at and current.revision == self.partner.revision:
+            self._stands(current)
 
     async def stop(self) -> None:
         """Claim nothing more, wait for what is under way, store what came of it."""
@@ -100,17 +87,16 @@ class PartnerLane:
         while self._sending:
             finished, self._sending = await asyncio.wait(self._sending)
             await self._store([task.result() for task in finished])
-        if self._channel.lane.exclusive:
+        if self._lane.exclusive or self._probe is not None:
             with contextlib.suppress(Exception):
-                async with self._database.write() as connection:
-                    await deliveries.release_lane(connection, self.partner.id, self._token)
+                await self._claimer.release(self.partner)
 
     async def _turn(self) -> None:
         self._wake.clear()
         room = self._room()
-        taken = await self._claim(room) if room > 0 else []
-        for claim, notice, succeeded in taken or ():
-            self._sending.add(asyncio.create_task(self._say(claim, notice, succeeded=succeeded)))
+        taken = await self._claim(room) if room > 0 else Taken()
+        for ready in taken.ready if taken is not None else ():
+            self._sending.add(asyncio.create_task(self._say(ready)))
         if not self._sending:
             await self._rest(_IDLE if taken is None else await self._until_due())
             return
@@ -127,71 +113,35 @@ class PartnerLane:
         if self._closing or is_held(self.partner, self._clock.now(), self._limits):
             return 0
         # After a failure one request probes whether the partner is back; its success frees everything.
-        capacity = 1 if self.partner.failures else self._channel.lane.in_flight
+        capacity = 1 if self.partner.failures else self._lane.in_flight
         return capacity - len(self._sending)
 
-    async def _claim(self, room: int) -> list[tuple[Claim, Notice, bool]] | None:
-        """Claim up to `room` rows, each with what is true of its EVSE, and whether another EVSE has its EVSE ID now.
-
-        `None` where another replica has the lane.
-        """
+    async def _claim(self, room: int) -> Taken | None:
         # A look without a transaction first: an idle partner must not cost a write.
-        due = await self._next_due()
+        due = await self._claimer.next_due(self.partner)
         if due is None or due > self._clock.now():
-            return []
-        async with self._database.write() as connection:
-            at = self._clock.now()
-            if self._channel.lane.exclusive and not await deliveries.take_lane(
-                connection, self.partner.id, self._token, at, self._limits.lease
-            ):
-                return None
+            return Taken()
+        taken = await self._claimer.claim(self.partner, room)
+        if taken is not None:
+            if taken.probing:
+                (self._probe,) = taken.claims
+            await self._store(taken.early)
+        return taken
 
-            def take(row: Delivery) -> Delivery:
-                return claimed(row, uuid.uuid4().hex, at, self._limits)
-
-            rows = await deliveries.claim(connection, self.partner, at, room, self._limits.lease, take)
-            if not rows:
-                return []
-            notices = await presented.notices(connection, [row.evse for row in rows])
-            in_use: set[str | None] = set()
-            if self._channel.knows_evse_ids_only:
-                # What is gone may have left its EVSE ID to another EVSE: to say that it is gone would hide that one.
-                gone = [one.evse.evse_id for one, _ in notices.values() if isinstance(one.presentation.what, Gate)]
-                heirs = await presented.in_production(connection, [one for one in gone if one is not None])
-                in_use = {one.evse_id for one in heirs if self.partner.audience.includes(one)}
-        ready = []
-        early = []
-        for row in rows:
-            notice, recheck_at = notices[row.evse]
-            claim = Claim(row, at)
-            if recheck_at is not None and recheck_at <= at:
-                early.append(claim)  # reconcile has not seen the latest: what we would say is about to be wrong
-            else:
-                succeeded = isinstance(notice.presentation.what, Gate) and notice.evse.evse_id in in_use
-                ready.append((claim, self._as_shared(notice), succeeded))
-        if early:
-            await self._store(early)
-        return ready
-
-    def _as_shared(self, notice: Notice) -> Notice:
-        """What the partner no longer gets is gone for it, whatever others are shown."""
-        if isinstance(notice.presentation.what, Gate) or self.partner.audience.includes(notice.evse):
-            return notice
-        gone = msgspec.structs.replace(notice.presentation, what=Gate.REMOVED, because=None, until=None)
-        return msgspec.structs.replace(notice, presentation=gone)
-
-    async def _say(self, claim: Claim, notice: Notice, *, succeeded: bool) -> Done | Claim:
+    async def _say(self, ready: Ready) -> Done | Claim:
+        claim, notice = ready.claim, ready.notice
         try:
             message = self._connection.translate(notice)
         except Exception as error:
             log.exception("a channel cannot say what is shown, which it always should", partner=self.partner.name)
             return Done(claim, Told(notice.version, ""), Rejected(f"{type(error).__name__}: {error}"), None)
         told = Told(notice.version, message.digest)
-        if succeeded or not needs_sending(claim.delivery, told):
+        if ready.succeeded or not needs_sending(claim.delivery, told):
             return Done(claim, told, Delivered(), None)
         # A claim that was held up too long is not used: by the time the request is through, another may own the row.
-        lease_left = claim.at + self._limits.lease - self._clock.now()
-        if lease_left < timedelta(seconds=2 * self._timeout):
+        # By both clocks: one may be stepped back, the other stands still while the machine sleeps.
+        held = max(self._clock.now() - claim.at, timedelta(seconds=self._clock.monotonic() - ready.ticked))
+        if self._limits.lease - held < timedelta(seconds=2 * self._timeout):
             return claim
         began = self._clock.monotonic()
         try:
@@ -200,9 +150,10 @@ class PartnerLane:
             log.exception("a channel raised, which it never should", partner=self.partner.name)
             outcome = Unknown(f"{type(error).__name__}: {error}")
         took_ms = round((self._clock.monotonic() - began) * 1000)
+        answered_at = self._clock.now()
         answer = outcome.detail if isinstance(outcome, Delivered) else outcome.reason
         attempt = Attempt(
-            at=self._clock.now(),
+            at=answered_at,
             partner=self.partner.id,
             evse=claim.delivery.evse,
             aspect=claim.delivery.aspect,
@@ -211,6 +162,7 @@ class PartnerLane:
             outcome=type(outcome).__name__,
             answer=answer,
             took_ms=took_ms,
+            delay_ms=_delay_ms(ready, answered_at) if isinstance(outcome, Delivered) else None,
         )
         return Done(claim, told, outcome, attempt)
 
@@ -235,37 +187,26 @@ class PartnerLane:
             else:
                 return
 
-    async def _commit(self, by_key: dict[tuple[int, int, Aspect], Done | Claim]) -> None:
-        said = [one for one in by_key.values() if isinstance(one, Done) and one.attempt is not None]
-        async with self._database.write() as connection:
-            at = self._clock.now()
-
-            def settled(row: Delivery) -> Delivery | None:
-                one = by_key[row.partner, row.evse, row.aspect]
-                if isinstance(one, Claim):
-                    return put_back(row, one, at + _STALE)
-                return after_outcome(row, one.claim, one.told, one.outcome, at, self._limits)
-
-            def standing(partner: Partner) -> Partner:
-                for one in said:
-                    if isinstance(one.outcome, Rejected) and not one.outcome.asked:
-                        continue
-                    chance = random.random()  # noqa: S311 - spreads retries, guards nothing
-                    partner = standing_after(partner, one.claim.at, one.outcome, at, self._limits, chance)
-                return partner
-
-            stands = await partners.set_standing(connection, self.partner.id, standing)
-            if stands is None:
-                return  # removed meanwhile, and with it all that it was owed
-            await deliveries.settle(connection, by_key.keys(), settled)
-            await deliveries.log(connection, [one.attempt for one in said if one.attempt is not None])
+    async def _commit(self, finished: Finished) -> None:
+        giving_back = self._token if self._probe is not None and self._probe.key in finished else None
+        stands = await settle(
+            self._database, self._clock, self._limits, self.partner.id, finished, giving_back=giving_back
+        )
+        if giving_back is not None:
+            self._probe = None
+        if stands is None:
+            return
+        self._stood_at = self._clock.monotonic()
         if stands.failures and not self.partner.failures:
             until = stands.hold_until and stands.hold_until.isoformat()
             log.warning("a partner fails", partner=stands.name, reason=stands.last_error, next_try=until)
         elif self.partner.failures and not stands.failures:
             log.info("a partner is back", partner=stands.name)
+        self._stands(stands)
+
+    def _stands(self, current: Partner) -> None:
         # Only how it stands: a lane goes on with the configuration that it has a connection for.
-        fields = {name: getattr(stands, name) for name in partners.STANDING}
+        fields = {name: getattr(current, name) for name in partners.STANDING}
         self.partner = msgspec.structs.replace(self.partner, **fields)
 
     async def _until_due(self) -> float:
@@ -275,15 +216,19 @@ class PartnerLane:
             return _IDLE
         if is_held(self.partner, at, self._limits) and self.partner.hold_until is not None:
             return min(_IDLE, max((self.partner.hold_until - at).total_seconds(), _SOONEST))
-        due = await self._next_due()
+        due = await self._claimer.next_due(self.partner)
         if due is None:
             return _IDLE
         return min(_IDLE, max((due - at).total_seconds(), _SOONEST))
 
-    async def _next_due(self) -> datetime | None:
-        async with self._database.read() as connection:
-            return await deliveries.next_due(connection, self.partner, self._clock.now(), self._limits.lease)
-
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
+
+
+def _delay_ms(ready: Ready, answered_at: datetime) -> int | None:
+    """From when it came to be shown; `None` where the partner knew the version, or nothing of the EVSE before."""
+    known = ready.claim.delivery.acked
+    if known is None or known >= ready.notice.version:
+        return None
+    return max(round((answered_at - ready.notice.last_updated) / timedelta(milliseconds=1)), 0)

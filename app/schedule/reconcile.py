@@ -44,6 +44,8 @@ class Reconciler:
         self._alarm = Alarm(self._wanted.set)
         self._seen: tuple[datetime, float] | None = None
         self.last_pass_at: datetime | None = None  #: for readiness: when something was last looked at
+        self.trouble: str | None = None  #: why the last pass failed, if it did
+        self._passed: float | None = None
 
     def look(self) -> None:
         """Ask for a pass now: something was written."""
@@ -72,15 +74,24 @@ class Reconciler:
         It comes to an end even where changes never stop coming in: each of them asks for a pass of its own.
         """
         await self._notice_a_step_back()
+        await self._introduce()
         done = 0
         while True:
             count = await self._chunk()
-            self.last_pass_at = self._clock.now()
+            self._note_pass()
             done += count
             if count:
                 self._promised()
             if count < CHUNK or self._closing:
                 return done
+
+    @property
+    def silent(self) -> timedelta | None:
+        """For how long nothing was looked at, by a clock that never steps; `None` before the first pass."""
+        return None if self._passed is None else timedelta(seconds=self._clock.monotonic() - self._passed)
+
+    def _note_pass(self) -> None:
+        self.last_pass_at, self._passed, self.trouble = self._clock.now(), self._clock.monotonic(), None
 
     async def next_at(self) -> datetime | None:
         """When the next EVSE is due."""
@@ -97,11 +108,12 @@ class Reconciler:
             try:
                 await self.pass_once()
                 boundary = await self.next_at()
-            except Exception:
+            except Exception as error:
                 # The database is away, or two replicas got in each other's way. Due rows stay due.
                 log.exception("reconcile failed and is tried again with the next sweep")
+                self.trouble = type(error).__name__
                 continue
-            self.last_pass_at = self._clock.now()
+            self._note_pass()
             if boundary is not None and boundary > AT_ONCE and not self._closing:
                 self._alarm.arm(boundary - self._clock.now())
             # While changes pour in, several share a pass; the first after a quiet moment never waits.
@@ -122,6 +134,14 @@ class Reconciler:
                 owed.sort(key=lambda one: (one.delivery.evse, one.delivery.partner))
                 await deliveries.owe(connection, owed)
         return len(due)
+
+    async def _introduce(self) -> None:
+        """Have everything looked at for partners that were added, or are to be told everything again."""
+        async with self._database.read() as connection:
+            if not await partners.unintroduced(connection):
+                return
+        async with self._database.write() as connection:
+            await partners.introduce(connection)
 
     async def _notice_a_step_back(self) -> None:
         """Look at everything again if the clock was ahead when some of it was computed."""

@@ -30,7 +30,10 @@ class Owed(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the log: what was said to a partner, and its own words."""
+    """A line of the log: what was said to a partner, and its own words.
+
+    `delay_ms` is from when it came to be shown until the partner had it, where that was news to it.
+    """
 
     at: datetime
     partner: int
@@ -41,6 +44,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     answer: str
     took_ms: int
+    delay_ms: int | None = None
 
 
 async def of_evses(
@@ -133,6 +137,39 @@ async def bring_forward(connection: AsyncConnection, at: datetime) -> None:
     await connection.execute(update(_delivery).where(_delivery.c.next_at > at).values(next_at=at))
 
 
+async def owe_anew(
+    connection: AsyncConnection,
+    partner: int,
+    after: int,
+    up_to: int,
+    at: datetime,
+    *,
+    over: timedelta,
+    unless_since: datetime,
+) -> int:
+    """Owe what was acknowledged before `unless_since` once more, of EVSEs with `after < key <= up_to`; return how many.
+
+    They become due one after the other, spread over the time `over`.
+    """
+    query = select(_delivery.c.evse, _delivery.c.aspect).where(
+        _delivery.c.partner == partner,
+        _delivery.c.evse > after,
+        _delivery.c.evse <= up_to,
+        _delivery.c.next_at.is_(None),
+        _delivery.c.lease_until.is_(None),
+        _delivery.c.rejected_version.is_(None),
+        _delivery.c.acked_at <= unless_since,
+    )
+    rows = (await connection.execute(query.order_by(_delivery.c.evse).with_for_update(skip_locked=True))).all()
+    if rows:
+        values = [
+            {"key_partner": partner, "key_evse": evse, "key_aspect": aspect, "due_at": at + over * number / len(rows)}
+            for number, (evse, aspect) in enumerate(rows)
+        ]
+        await connection.execute(_owe_anew, values)
+    return len(rows)
+
+
 async def take_lane(connection: AsyncConnection, partner: int, token: str, at: datetime, lease: timedelta) -> bool:
     """Take or keep the right to be the only one who sends to this partner, across all replicas."""
     free = or_(
@@ -210,5 +247,6 @@ _owe: Final = (
         generation=bindparam("new_generation"),
     )
 )
+_owe_anew: Final = update(_delivery).where(_this_row).values(next_at=_due_at, acked_digest=None)
 _values: Final = [column.name for column in _delivery.c if column.name not in {"partner", "evse", "aspect"}]
 _replace: Final = update(_delivery).where(_this_row).values({name: bindparam(f"new_{name}") for name in _values})

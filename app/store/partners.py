@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,38 +17,26 @@ from app.store.tables import metadata
 
 _partner = metadata.tables["partner"]
 _delivery = metadata.tables["delivery"]
-_attempt = metadata.tables["attempt"]
-_evse = metadata.tables["evse"]
 _audit = metadata.tables["audit"]
 
 
 #: What its own outcomes change of a partner; everything else is changed by people.
-STANDING: Final = ("failures", "failed_at", "hold_until", "last_error", "last_success_at")
-
-
-class Owing(msgspec.Struct, frozen=True, rename="camel"):
-    """How far a partner is behind: EVSEs owed, parked after a rejection, and to be confirmed; the oldest due (UTC)."""
-
-    shared: int
-    owed: int
-    parked: int
-    suspect: int
-    oldest_due_at: datetime | None
+STANDING: Final = ("failures", "refused", "failed_at", "hold_until", "last_error", "last_success_at")
 
 
 async def add(connection: AsyncConnection, secrets: Secrets, new: Partner, actor: str) -> Partner:
-    """Store a new partner; everything is looked at again, so that it gets what it is owed.
+    """Store a new partner. It gets what it is owed once `introduce` has found it.
 
     Raises:
-        PartnerConflict: the name is taken.
+        PartnerConflict: the name is taken, or another partner serves what only one may.
     """
+    await _check_free(connection, new)
     values = _values(new, secrets)
     del values["id"]
     try:
         key = (await connection.execute(insert(_partner).values(values).returning(_partner.c.id))).scalar_one()
     except IntegrityError:
-        raise PartnerConflict(f"there is a partner {new.name} already", field="name") from None
-    await mark_all_due(connection)
+        raise PartnerConflict(f"another partner is called {new.name} or serves the same", field="name") from None
     await _write_audit(connection, new.created_at, actor, "add", new.name)
     return msgspec.structs.replace(new, id=key)
 
@@ -93,10 +81,11 @@ async def change(
     at: datetime,
     actor: str,
 ) -> Partner:
-    """Store what `decide` makes of a partner. A rise in generation owes it everything anew.
+    """Store what `decide` makes of a partner. After a rise in generation `introduce` owes it everything anew.
 
     Raises:
         PartnerNotFound: there is none of that name.
+        PartnerConflict: another partner serves what only one may.
     """
     query = select(_partner).where(_partner.c.name == name).with_for_update(key_share=True)
     row = (await connection.execute(query)).mappings().one_or_none()
@@ -104,11 +93,32 @@ async def change(
         raise PartnerNotFound(f"no partner {name}")
     old = _partner_from(row, secrets)
     new = msgspec.structs.replace(decide(old), revision=old.revision + 1, updated_at=at)
-    await connection.execute(update(_partner).where(_partner.c.id == old.id).values(_values(new, secrets)))
-    if new.generation != old.generation:
-        await mark_all_due(connection)
+    await _check_free(connection, new)
+    try:
+        await connection.execute(update(_partner).where(_partner.c.id == old.id).values(_values(new, secrets)))
+    except IntegrityError:
+        raise PartnerConflict(f"another partner serves {new.exclusive}", field="configuration") from None
     await _write_audit(connection, at, actor, "change", name)
     return new
+
+
+async def introduce(connection: AsyncConnection) -> bool:
+    """Have every EVSE looked at for partners that are new or are told anew; tell whether there were any.
+
+    In a transaction after the one that stored them: whoever computes an EVSE without having seen such a partner has
+    locked its row before this one begins, so that it is marked again afterwards.
+    """
+    waiting = update(_partner).where(_partner.c.introduced != _partner.c.generation)
+    if (await connection.execute(waiting.values(introduced=_partner.c.generation))).rowcount == 0:
+        return False
+    await mark_all_due(connection)
+    return True
+
+
+async def unintroduced(connection: AsyncConnection) -> bool:
+    """Tell, without a lock, whether `introduce` has anything to do."""
+    query = select(_partner.c.id).where(_partner.c.introduced != _partner.c.generation).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def set_standing(
@@ -147,46 +157,16 @@ async def resend(connection: AsyncConnection, partner: Partner, evse: int, at: d
     return (await connection.execute(update(_delivery).where(*which).values(forgotten))).rowcount > 0
 
 
-async def owing(connection: AsyncConnection, partner: int) -> Owing:
-    """Count what is owed to one partner."""
-    row = _delivery.c
-    parked = (row.next_at.is_(None)) & (row.rejected_version == row.want)
-    counts = select(
-        func.count(),
-        func.count(row.next_at),
-        func.count().filter(parked),
-        func.count().filter(row.suspect),
-        func.min(row.next_at),
-    ).where(row.partner == partner)
-    return Owing(*(await connection.execute(counts)).one())
-
-
-async def deliveries_page(
-    connection: AsyncConnection, partner: int, *, after: int, limit: int, owed_only: bool
-) -> list[dict[str, Any]]:
-    """A page of what a partner is owed and acknowledged, by EVSE key."""
-    query = (
-        select(_delivery, _evse.c.evse_id)
-        .join(_evse, _evse.c.id == _delivery.c.evse)
-        .where(_delivery.c.partner == partner, _delivery.c.evse > after)
-        .order_by(_delivery.c.evse, _delivery.c.aspect)
-        .limit(limit)
-    )
-    if owed_only:
-        query = query.where(_delivery.c.next_at.is_not(None) | (_delivery.c.rejected_version == _delivery.c.want))
-    return [dict(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def attempts(connection: AsyncConnection, partner: int, limit: int) -> list[dict[str, Any]]:
-    """The latest attempts at one partner, newest first."""
-    query = (
-        select(_attempt, _evse.c.evse_id)
-        .join(_evse, _evse.c.id == _attempt.c.evse)
-        .where(_attempt.c.partner == partner)
-        .order_by(_attempt.c.id.desc())
-        .limit(limit)
-    )
-    return [dict(row) for row in (await connection.execute(query)).mappings()]
+async def _check_free(connection: AsyncConnection, new: Partner) -> None:
+    same = _partner.c.name == new.name
+    if new.exclusive is not None:
+        same = or_(same, _partner.c.exclusive == new.exclusive)
+    query = select(_partner.c.name).where(_partner.c.id != new.id, same).order_by(_partner.c.name != new.name).limit(1)
+    other = (await connection.execute(query)).scalar_one_or_none()
+    if other == new.name:
+        raise PartnerConflict(f"there is a partner {new.name} already", field="name")
+    if other is not None:
+        raise PartnerConflict(f"{new.exclusive} is served by {other} already", field="configuration")
 
 
 def _partner_from(row: Any, secrets: Secrets | None) -> Partner:

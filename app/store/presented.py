@@ -117,6 +117,11 @@ async def last_recheck(connection: AsyncConnection) -> datetime | None:
     return last
 
 
+async def last_evse(connection: AsyncConnection) -> int:
+    """The highest key of an EVSE, 0 where there is none."""
+    return (await connection.execute(select(func.max(_presented.c.evse)))).scalar_one() or 0
+
+
 async def mark_all_due(connection: AsyncConnection) -> None:
     """Have everything computed anew: a clock was stepped back, or there is a new partner."""
     if connection.dialect.name != "sqlite":

@@ -152,7 +152,11 @@ class PartnerRow(SQLModel, table=True):
     """The receivers."""
 
     __tablename__ = "partner"
-    __table_args__ = (Index("uq_partner_name", "name", unique=True), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("uq_partner_name", "name", unique=True),
+        Index("uq_partner_exclusive", "exclusive", unique=True),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int = _key()
     name: str
@@ -161,10 +165,13 @@ class PartnerRow(SQLModel, table=True):
     secrets: str = Field(sa_type=Text)  #: encrypted, see `store/secrets.py`
     filter: dict[str, Any] = Field(sa_type=JSON)
     tells_fleet: bool
+    exclusive: str | None = None
     generation: int
+    introduced: int
     revision: int
     paused: bool
     failures: int
+    refused: bool
     failed_at: datetime | None = None
     hold_until: datetime | None = None
     last_error: str | None = Field(default=None, sa_type=Text)
@@ -211,7 +218,7 @@ class AttemptRow(SQLModel, table=True):
 
     __tablename__ = "attempt"
     __table_args__ = (
-        Index("ix_attempt_partner_evse", "partner", "evse", "id"),
+        Index("ix_attempt_partner", "partner", "id"),
         Index("ix_attempt_at", "at"),
         {"sqlite_autoincrement": True},
     )
@@ -226,6 +233,7 @@ class AttemptRow(SQLModel, table=True):
     outcome: str
     answer: str | None = Field(default=None, sa_type=Text)
     took_ms: int
+    delay_ms: int | None = None  #: from when it came to be shown to the answer, of what was news to the partner
 
 
 class ApiKeyRow(SQLModel, table=True):
@@ -265,3 +273,5 @@ class ChoreRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     last_run_at: datetime
+    token: str | None = None  #: who is at it
+    lease_until: datetime | None = None

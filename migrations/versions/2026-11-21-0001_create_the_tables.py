@@ -44,6 +44,8 @@ def upgrade() -> None:
         "chore",
         sa.Column("name", AutoString(), nullable=False),
         sa.Column("last_run_at", UTCDateTime(), nullable=False),
+        sa.Column("token", AutoString(), nullable=True),
+        sa.Column("lease_until", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_chore")),
     )
     op.create_table(
@@ -95,10 +97,13 @@ def upgrade() -> None:
         sa.Column("secrets", sa.Text(), nullable=False),
         sa.Column("filter", sa.JSON(), nullable=False),
         sa.Column("tells_fleet", sa.Boolean(), nullable=False),
+        sa.Column("exclusive", AutoString(), nullable=True),
         sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("introduced", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Boolean(), nullable=False),
         sa.Column("failed_at", UTCDateTime(), nullable=True),
         sa.Column("hold_until", UTCDateTime(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
@@ -111,6 +116,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_partner")),
         sqlite_autoincrement=True,
     )
+    op.create_index("uq_partner_exclusive", "partner", ["exclusive"], unique=True)
     op.create_index("uq_partner_name", "partner", ["name"], unique=True)
 
     op.create_table(
@@ -125,13 +131,14 @@ def upgrade() -> None:
         sa.Column("outcome", AutoString(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("took_ms", sa.Integer(), nullable=False),
+        sa.Column("delay_ms", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["evse"], ["evse.id"], name=op.f("fk_attempt_evse")),
         sa.ForeignKeyConstraint(["partner"], ["partner.id"], name=op.f("fk_attempt_partner"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_attempt_at", "attempt", ["at"], unique=False)
-    op.create_index("ix_attempt_partner_evse", "attempt", ["partner", "evse", "id"], unique=False)
+    op.create_index("ix_attempt_partner", "attempt", ["partner", "id"], unique=False)
 
     op.create_table(
         "delivery",
@@ -292,11 +299,12 @@ def downgrade() -> None:
     op.drop_index("ix_delivery_evse", "delivery")
 
     op.drop_table("delivery")
-    op.drop_index("ix_attempt_partner_evse", "attempt")
+    op.drop_index("ix_attempt_partner", "attempt")
     op.drop_index("ix_attempt_at", "attempt")
 
     op.drop_table("attempt")
     op.drop_index("uq_partner_name", "partner")
+    op.drop_index("uq_partner_exclusive", "partner")
 
     op.drop_table("partner")
     op.drop_index(

@@ -1,0 +1,112 @@
+"""What a lane takes in hand: rows that are due and free, each with what is true of its EVSE at that moment."""
+
+import uuid
+from datetime import datetime
+
+import msgspec
+
+from app.channels.channel import Channel
+from app.clock import Clock
+from app.domain.delivery import Delivery, Notice
+from app.domain.partner import Partner
+from app.domain.presentation import Gate
+from app.schedule.decisions import Claim, Limits, claimed
+from app.store import deliveries, presented
+from app.store.database import Database
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A claim, what is true of its EVSE, and when it was claimed on the monotonic clock, in seconds.
+
+    `succeeded`: another EVSE has its EVSE ID now.
+    """
+
+    claim: Claim
+    notice: Notice
+    succeeded: bool
+    ticked: float
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What was claimed. `early` are claims of EVSEs that reconcile is about to compute anew: not to be said now.
+
+    `probing`: it is one claim, and the lane is held for as long as it takes.
+    """
+
+    ready: list[Ready] = []
+    early: list[Claim] = []
+    probing: bool = False
+
+    @property
+    def claims(self) -> list[Claim]:
+        return [one.claim for one in self.ready] + self.early
+
+
+class Claimer:
+    """Claims for one partner's lane, under the token that tells the lane from those of other replicas."""
+
+    def __init__(self, database: Database, clock: Clock, limits: Limits, channel: Channel, token: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._limits = limits
+        self._channel = channel
+        self._token = token
+
+    async def next_due(self, partner: Partner) -> datetime | None:
+        """When something that nobody is busy with is due at `partner`; now or earlier where it is."""
+        async with self._database.read() as connection:
+            return await deliveries.next_due(connection, partner, self._clock.now(), self._limits.lease)
+
+    async def claim(self, partner: Partner, room: int) -> Taken | None:
+        """Claim up to `room` rows; `None` where another replica has the lane.
+
+        An exclusive lane is held from the first claim on. Any other is held for a probe: of many replicas one finds
+        out for all whether a partner that failed is back.
+        """
+        probing = not self._channel.lane.exclusive and partner.failures > 0
+        async with self._database.write() as connection:
+            at, ticked = self._clock.now(), self._clock.monotonic()
+            if (self._channel.lane.exclusive or probing) and not await deliveries.take_lane(
+                connection, partner.id, self._token, at, self._limits.lease
+            ):
+                return None
+
+            def take(row: Delivery) -> Delivery:
+                return claimed(row, uuid.uuid4().hex, at, self._limits)
+
+            limit = 1 if probing else room  # it may have begun to fail since the room was counted
+            rows = await deliveries.claim(connection, partner, at, limit, self._limits.lease, take)
+            if not rows:
+                if probing:
+                    await deliveries.release_lane(connection, partner.id, self._token)
+                return Taken()
+            notices = await presented.notices(connection, [row.evse for row in rows])
+            in_use: set[str | None] = set()
+            if self._channel.knows_evse_ids_only:
+                # What is gone may have left its EVSE ID to another EVSE: to say that it is gone would hide that one.
+                gone = [one.evse.evse_id for one, _ in notices.values() if isinstance(one.presentation.what, Gate)]
+                heirs = await presented.in_production(connection, [one for one in gone if one is not None])
+                in_use = {one.evse_id for one in heirs if partner.audience.includes(one)}
+        taken = Taken([], [], probing)
+        for row in rows:
+            notice, recheck_at = notices[row.evse]
+            claim = Claim(row, at)
+            if recheck_at is not None and recheck_at <= at:
+                taken.early.append(claim)  # reconcile has not seen the latest: what we would say is about to be wrong
+            else:
+                succeeded = isinstance(notice.presentation.what, Gate) and notice.evse.evse_id in in_use
+                taken.ready.append(Ready(claim, _as_shared(notice, partner), succeeded, ticked))
+        return taken
+
+    async def release(self, partner: Partner) -> None:
+        """Give the lane back, if it is ours."""
+        async with self._database.write() as connection:
+            await deliveries.release_lane(connection, partner.id, self._token)
+
+
+def _as_shared(notice: Notice, partner: Partner) -> Notice:
+    """What the partner no longer gets is gone for it, whatever others are shown."""
+    if isinstance(notice.presentation.what, Gate) or partner.audience.includes(notice.evse):
+        return notice
+    gone = msgspec.structs.replace(notice.presentation, what=Gate.REMOVED, because=None, until=None)
+    return msgspec.structs.replace(notice, presentation=gone)

@@ -1,0 +1,67 @@
+"""What came of claims, stored: outcomes settle their rows, and tell how the partner stands."""
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+import msgspec
+
+from app.channels.channel import Outcome, Rejected
+from app.clock import Clock
+from app.domain.delivery import Aspect, Delivery
+from app.domain.partner import Partner
+from app.schedule.decisions import Claim, Limits, Told, after_outcome, put_back, standing_after
+from app.store import deliveries, partners
+from app.store.database import Database
+from app.store.deliveries import Attempt
+
+_STALE: Final = timedelta(milliseconds=50)  #: when to look again at what reconcile is about to change
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What came of one claim. `attempt` is `None` where the partner already knew, so that nothing was sent."""
+
+    claim: Claim
+    told: Told
+    outcome: Outcome
+    attempt: Attempt | None
+
+
+#: Claims that came to something, and those that were not used, by what they are of.
+Finished: TypeAlias = Mapping[tuple[int, int, Aspect], Done | Claim]
+
+
+async def settle(
+    database: Database, clock: Clock, limits: Limits, partner: int, finished: Finished, *, giving_back: str | None
+) -> Partner | None:
+    """Store it in one transaction and return how the partner stands; `None` if it was removed meanwhile.
+
+    `giving_back` is the token of a lane that was held for these claims alone.
+    """
+    said = [one for one in finished.values() if isinstance(one, Done) and one.attempt is not None]
+    async with database.write() as connection:
+        at = clock.now()
+
+        def settled(row: Delivery) -> Delivery | None:
+            one = finished[row.partner, row.evse, row.aspect]
+            if isinstance(one, Claim):
+                return put_back(row, one, at + _STALE)
+            return after_outcome(row, one.claim, one.told, one.outcome, at, limits)
+
+        def standing(stands: Partner) -> Partner:
+            for one in said:
+                if isinstance(one.outcome, Rejected) and not one.outcome.asked:
+                    continue
+                chance = random.random()  # noqa: S311 - spreads retries, guards nothing
+                stands = standing_after(stands, one.claim.at, one.outcome, at, limits, chance)
+            return stands
+
+        stands = await partners.set_standing(connection, partner, standing)
+        if stands is None:
+            return None  # and with it went all that it was owed
+        await deliveries.settle(connection, finished.keys(), settled)
+        await deliveries.log(connection, [one.attempt for one in said if one.attempt is not None])
+        if giving_back is not None:
+            await deliveries.release_lane(connection, partner, giving_back)
+    return stands

@@ -1,0 +1,198 @@
+"""Anti-entropy: what a partner acknowledged is told once more within a round, a share every minute."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from app.channels.channel import NotSent, Rejected
+from app.schedule.housekeeping import Housekeeping
+from app.schedule.reassertion import Reassertion, share
+from app.store.database import Database
+from app.store.writer import Writer
+from tests.builders import HOUR, MINUTE, register, report, stored
+from tests.clock import START, FrozenClock
+from tests.integration.scripted_channel import Rig, ScriptedChannel, add_partner
+
+ROUND = timedelta(hours=4)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def channel() -> ScriptedChannel:
+    return ScriptedChannel()
+
+
+@pytest.fixture
+async def rig(database: Database, clock: FrozenClock, writer: Writer, channel: ScriptedChannel) -> AsyncGenerator[Rig]:
+    one = Rig(database, clock, writer, channel)
+    await one.dispatcher.start()
+    yield one
+    await one.dispatcher.stop()
+
+
+@pytest.fixture
+def house(rig: Rig) -> Housekeeping:
+    return Housekeeping(rig.database, rig.clock, [Reassertion(rig.database, ROUND, rig.dispatcher.promised)])
+
+
+async def fleet(rig: Rig, channel: ScriptedChannel, count: int = 24) -> None:
+    """A fleet that the partner `app` has been told of."""
+    for number in range(count):
+        await register(rig.writer, f"DE*ABC*E{number}")
+        await report(rig.writer, "Available", f"DE*ABC*E{number}")
+    await rig.partner()
+    await settled(rig)
+    assert len(channel.shown) == count
+    channel.said.clear()
+
+
+async def settled(rig: Rig) -> None:
+    async def nothing_due() -> bool:
+        rows = await stored(rig.database, "delivery")
+        return not any(row["in_flight"] or (row["next_at"] and row["next_at"] <= rig.clock.now()) for row in rows)
+
+    await rig.until(nothing_due)
+
+
+async def rounds(house: Housekeeping, rig: Rig, clock: FrozenClock, count: float = 1) -> None:
+    """Let time pass in steps of ten minutes, which is as much as one run makes up for."""
+    for _ in range(round(count * 24)):
+        clock.advance(9 * MINUTE)
+        await house.do_what_is_due()
+        for part in (MINUTE - SECOND, SECOND):  # what was about to be computed anew is told a moment later
+            clock.advance(part)
+            await rig.catch_up()
+            await settled(rig)
+
+
+async def test_everything_is_told_once_more_within_a_round(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet(rig, channel)
+    await house.do_what_is_due()
+    await rounds(house, rig, clock)  # half of it was told too recently
+    channel.said.clear()
+    await rounds(house, rig, clock)
+    assert sorted(one.evse for one in channel.said) == sorted(evse for _, evse in channel.shown)
+    assert {one.status for one in channel.said} == {"AVAILABLE"}
+
+
+async def test_it_is_spread_over_the_round_and_not_one_storm(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet(rig, channel)
+    await house.do_what_is_due()
+    await rounds(house, rig, clock)
+    for _ in range(8):
+        channel.said.clear()
+        await rounds(house, rig, clock, 1 / 24)
+        assert len(channel.said) <= 2  # of 24
+
+
+async def test_after_years_that_never_were_one_share_is_told_and_not_the_fleet(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet(rig, channel)
+    await house.do_what_is_due()
+    clock.set(START + timedelta(days=3650))
+    await house.do_what_is_due()
+    clock.advance(MINUTE)
+    await settled(rig)
+    assert len(channel.said) <= 1
+
+
+async def test_news_are_not_held_up_and_what_is_owed_anyway_is_owed_once(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet(rig, channel, 3)
+    await house.do_what_is_due()
+    clock.advance(ROUND)
+    channel.answer = lambda _said: NotSent("away", HOUR)
+    for number in range(3):
+        await report(rig.writer, "Charging", f"DE*ABC*E{number}")
+    with capture_logs():
+        await rig.catch_up()
+        await rig.quiet()
+        before = await stored(rig.database, "delivery")
+        await house.do_what_is_due()
+    assert [row["next_at"] for row in await stored(rig.database, "delivery")] == [row["next_at"] for row in before]
+
+
+@pytest.mark.parametrize("state", ["paused", "failing"])
+async def test_who_is_away_is_not_owed_more_for_it(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock, state: str
+) -> None:
+    await fleet(rig, channel)
+    await house.do_what_is_due()
+    changes = {"paused": True} if state == "paused" else {"failures": 3}
+    await rig.change(**changes)
+    for _ in range(24):
+        clock.advance(10 * MINUTE)
+        await house.do_what_is_due()
+    assert [row["next_at"] for row in await stored(rig.database, "delivery")] == [None] * 24
+
+
+async def test_what_a_partner_refused_stays_parked_and_what_it_pulls_is_not_pushed(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    channel.answer = lambda _said: Rejected("unknown")
+    await register(rig.writer)
+    await report(rig.writer, "Available")
+    await rig.catch_up()
+    await rig.partner("pulls", tells_fleet=False)
+    await rig.partner()
+    await settled(rig)
+    channel.said.clear()
+    await house.do_what_is_due()
+    await rounds(house, rig, clock, 2)
+    assert channel.said == []
+
+
+async def test_a_partner_that_lost_everything_has_it_again_after_a_round(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet(rig, channel, 6)
+    await house.do_what_is_due()
+    await rounds(house, rig, clock)
+    had = dict(channel.shown)
+    channel.shown.clear()
+    await rounds(house, rig, clock)
+    assert channel.shown == had
+
+
+async def test_a_partner_added_later_is_told_in_the_same_round(database: Database, clock: FrozenClock) -> None:
+    partner = await add_partner(database, clock, "empty")
+    house = Housekeeping(database, clock, [Reassertion(database, ROUND, lambda: None)])
+    await house.do_what_is_due()  # no EVSE is there yet: nothing fails
+    assert msgspec.structs.asdict(partner)["name"] == "empty"
+
+
+instants = st.integers(0, 60 * 365 * 24 * 3600).map(lambda seconds: START + timedelta(seconds=seconds))
+
+
+@given(
+    begin=instants,
+    steps=st.lists(st.timedeltas(timedelta(0), timedelta(hours=5)), min_size=1, max_size=30),
+    last=st.integers(0, 5000),
+)
+def test_shares_that_follow_each_other_leave_nobody_out_and_name_nobody_twice(
+    begin: datetime, steps: list[timedelta], last: int
+) -> None:
+    told: list[int] = []
+    at = begin
+    end = begin + ROUND
+    for step in [*steps, end - begin]:
+        until = min(at + step, end)
+        told += [key for after, up_to in share(at, until, ROUND, last) for key in range(after + 1, up_to + 1)]
+        at = until
+    assert sorted(told) == list(range(1, last + 1))
+
+
+def test_a_gap_of_a_whole_round_names_everybody() -> None:
+    assert share(START, START + ROUND, ROUND, 7) == [(0, 7)]
+    assert share(START, START + 2 * ROUND, ROUND, 7) == [(0, 7)]
