@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
@@ -68,6 +69,12 @@ async def stop_asked() -> signal.Signals:
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, _set, asked, one)
     return await asked
+
+
+def stop_at_once_when_asked_again() -> None:
+    """From now on SIGTERM and Ctrl-C end the process there and then, as kill -9 would."""
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, os._exit, 128 + one)
 
 
 def _set(asked: "asyncio.Future[signal.Signals]", received: signal.Signals) -> None:

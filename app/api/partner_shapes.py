@@ -7,8 +7,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.api.shapes import Asked, Told, ToldTime, told
 from app.domain.instant import rfc3339
-from app.domain.partner import NAME, Partner
-from app.store.partners import Owing
+from app.domain.partner import NAME, Partner, Standing
+from app.store.partner_reports import Delays, Owing
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 NameInPath = Annotated[str, PathParameter(min_length=1, max_length=64, pattern=NAME)]
@@ -36,11 +36,19 @@ class Resend(Asked):
 
 
 class PartnerView(Told):
-    """A partner, without its secrets, and how far behind it is."""
+    """A partner, without its secrets, and how far behind it is.
+
+    `shared` EVSEs are told to it. It has the latest of the `acknowledged`; the `owed` are to be told, or once more; it
+    refused the latest of the `parked`; an answer was lost of the `suspect`, which are told once more when no request
+    can still arrive late. `waitingSince` is the oldest news that it does not have. `delay`: from when something came to
+    be shown until the partner had it, in milliseconds, of the latest deliveries. `holdUntil` is when it is tried next
+    while it is `failing` or `refusing`.
+    """
 
     name: str
     channel: str
     configuration: dict[str, Any]
+    state: Standing
     paused: bool
     generation: int
     failures: int
@@ -50,10 +58,12 @@ class PartnerView(Told):
     created_at: ToldTime
     updated_at: ToldTime
     shared: int
+    acknowledged: int
     owed: int
     parked: int
     suspect: int
-    oldest_due_at: ToldTime | None
+    waiting_since: ToldTime | None
+    delay: Delays
     issued: dict[str, Any] | None = None
 
 
@@ -83,14 +93,16 @@ class AttemptView(Told):
     outcome: str
     answer: str | None
     took_ms: int
+    delay_ms: int | None
 
 
-def partner_view(partner: Partner, owing: Owing) -> PartnerView:
+def partner_view(partner: Partner, owing: Owing, delays: Delays) -> PartnerView:
     """A partner as it may be shown: its secrets stay out."""
     return PartnerView(
         name=partner.name,
         channel=partner.channel,
         configuration=partner.configuration,
+        state=partner.standing,
         paused=partner.paused,
         generation=partner.generation,
         failures=partner.failures,
@@ -100,10 +112,12 @@ def partner_view(partner: Partner, owing: Owing) -> PartnerView:
         created_at=rfc3339(partner.created_at),
         updated_at=rfc3339(partner.updated_at),
         shared=owing.shared,
+        acknowledged=owing.acknowledged,
         owed=owing.owed,
         parked=owing.parked,
         suspect=owing.suspect,
-        oldest_due_at=told(owing.oldest_due_at),
+        waiting_since=told(owing.waiting_since),
+        delay=delays,
     )
 
 

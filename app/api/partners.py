@@ -29,6 +29,7 @@ from app.domain import errors
 from app.domain.evse_id import parse_evse_id
 from app.domain.partner import Partner
 from app.domain.principal import Principal, Right
+from app.store import partner_reports as reports
 from app.store import partners as store
 from app.store import reading
 
@@ -82,7 +83,7 @@ class Partners(Controller):
         "/{name:str}",
         operation_id="changePartner",
         opt=needs(Right.RUN),
-        responses=refuses(errors.PartnerNotFound, errors.InvalidPartner),
+        responses=refuses(errors.PartnerNotFound, errors.InvalidPartner, errors.PartnerConflict),
     )
     async def change(
         self, name: NameInPath, data: JSONBody[PartnerChanges], context: Context_, principal: Principal_
@@ -101,10 +102,10 @@ class Partners(Controller):
                     secrets=good.secrets,
                     audience=good.audience,
                     tells_fleet=good.tells_fleet,
-                    generation=old.generation + 1,
-                )
+                    exclusive=good.exclusive,
+                ).told_anew()
             # Whoever touches a partner has mended something: it is tried at once.
-            return msgspec.structs.replace(new, failures=0, failed_at=None, hold_until=None)
+            return new.tried_now()
 
         return await _changed(name, decide, context, principal)
 
@@ -120,12 +121,7 @@ class Partners(Controller):
     ) -> PartnerView:
         """Tell a partner again, whatever it acknowledged: one EVSE, or everything."""
         if data.evse_id is None:
-            return await _changed(
-                name,
-                lambda old: msgspec.structs.replace(old, generation=old.generation + 1),
-                context,
-                principal,
-            )
+            return await _changed(name, Partner.told_anew, context, principal)
         async with context.database.write() as connection:
             partner = await store.find(connection, context.secrets, name)
             evse = await reading.evse_named(connection, parse_evse_id(data.evse_id))
@@ -165,7 +161,7 @@ class Partners(Controller):
         """List what a partner is owed or rejected (`owedOnly=false`: everything shared), by EVSE."""
         async with context.database.read() as connection:
             partner = await store.find(connection, context.secrets, name)
-            rows = await store.deliveries_page(
+            rows = await reports.deliveries_page(
                 connection, partner.id, after=paging.after(cursor), limit=limit + 1, owed_only=owed_only
             )
         page = rows[:limit]
@@ -187,7 +183,7 @@ class Partners(Controller):
         """List the latest attempts, newest first, with the partner's own words."""
         async with context.database.read() as connection:
             partner = await store.find(connection, context.secrets, name)
-            rows = await store.attempts(connection, partner.id, limit)
+            rows = await reports.attempts(connection, partner.id, limit)
         return [attempt_view(row) for row in rows]
 
 
@@ -205,4 +201,5 @@ def _told_of_change(context: Context) -> None:
 
 async def _view(partner: Partner, context: Context) -> PartnerView:
     async with context.database.read() as connection:
-        return partner_view(partner, await store.owing(connection, partner.id))
+        owing = await reports.owing(connection, partner.id)
+        return partner_view(partner, owing, await reports.delays(connection, partner.id))

@@ -52,7 +52,7 @@ SORTS: Final[Mapping[type[errors.DomainError], Sort]] = {
     errors.HasBegun: Sort("has-begun", 409, "The temporary status has begun"),
     errors.HasEnded: Sort("has-ended", 409, "The temporary status is over"),
     errors.PartnerNotFound: Sort("partner-not-found", 404, "No such partner"),
-    errors.PartnerConflict: Sort("partner-conflict", 409, "Another partner has that name"),
+    errors.PartnerConflict: Sort("partner-conflict", 409, "Another partner has that name, or serves the same"),
     errors.InvalidPartner: Sort("invalid-partner", 422, "The partner's configuration does not fit its channel"),
     errors.KeyNotFound: Sort("key-not-found", 404, "No such API key"),
 }

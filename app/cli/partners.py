@@ -2,22 +2,27 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
+import msgspec
 
 from app.channels import REGISTER
 from app.channels.channel import accepted
-from app.cli.opening import as_json, opened, print_json, print_table, runs, settings_from_environment
+from app.cli.opening import Opened, as_json, opened, print_json, print_table, runs, settings_from_environment
+from app.domain.errors import EvseNotFound
+from app.domain.evse_id import parse_evse_id
 from app.domain.instant import rfc3339
-from app.domain.partner import NAME
+from app.domain.partner import NAME, Partner, Standing
 from app.domain.principal import COMMAND_LINE
+from app.store import partner_reports, reading
 from app.store import partners as store
 
 
 @click.group()
 def partners() -> None:
-    """Add and list those who are told: driver apps, Hubject operators, OCPI partners."""
+    """Add, list, pause and resume those who are told: driver apps, Hubject operators, OCPI partners."""
 
 
 @partners.command(
@@ -64,36 +69,120 @@ async def add(name: str, channel: str, pairs: tuple[str, ...], configuration: st
 @as_json
 @runs
 async def list_(output: str) -> None:
-    """List the partners, and how far behind each is.
+    r"""List the partners, and how far behind each is.
 
-    shared: EVSEs that it gets. owed: of which it is yet to be told, or told once more where an answer was lost. parked:
-    those that it refuses until their status changes. Times are UTC.
+    shared: EVSEs that it gets. owed: of which it is yet to be told, or told once more. unsure: where an answer was
+    lost; told once more when no request can still arrive late. parked: those that it refuses until their status
+    changes. median, p99: from when something came to be shown until the partner had it. Times are UTC.
+
+    \b
+    state: good
+           failing   cannot be reached or does not answer: tried again by itself, ever more rarely
+           refusing  wants nothing of ours, as a key, a certificate or a contract is wrong: mend it, then `resume`
+           paused    see `partners pause`
     """
     rows: list[dict[str, Any]] = []
     async with opened(settings_from_environment()) as beside, beside.database.read() as connection:
         for one in await store.all_partners(connection):
-            owing = await store.owing(connection, one.id)
+            owing = await partner_reports.owing(connection, one.id)
+            delays = await partner_reports.delays(connection, one.id)
             rows.append(
                 {
                     "name": one.name,
                     "channel": one.channel,
-                    "state": "paused" if one.paused else "failing" if one.failures else "good",
+                    "state": one.standing.value,
                     "shared": owing.shared,
                     "owed": owing.owed,
+                    "unsure": owing.suspect,
                     "parked": owing.parked,
+                    "medianMs": delays.median_ms,
+                    "p99Ms": delays.p99_ms,
+                    "waitingSince": owing.waiting_since and rfc3339(owing.waiting_since),
                     "lastSuccessAt": one.last_success_at and rfc3339(one.last_success_at),
+                    "nextTryAt": one.hold_until and rfc3339(one.hold_until),
                     "lastError": one.last_error,
                 }
             )
     if output == "json":
         print_json(rows)
         return
-    columns = ["name", "channel", "state", "shared", "owed", "parked", "last success"]
-    table = [[*list(row.values())[:6], (row["lastSuccessAt"] or "")[:19].replace("T", " ")] for row in rows]
+    columns = ["name", "channel", "state", "shared", "owed", "unsure", "parked", "median", "p99", "last success"]
+    table = [
+        [*list(row.values())[:7], _seconds(row["medianMs"]), _seconds(row["p99Ms"]), _moment(row["lastSuccessAt"])]
+        for row in rows
+    ]
     print_table(columns, table, nothing="no partners; add one with `partners add`")
     for row in rows:
+        if row["waitingSince"]:
+            click.echo(f"{row['name']} does not have what came to be shown at {_moment(row['waitingSince'])}")
         if row["lastError"]:
-            click.echo(f"{row['name']}: {row['lastError']}")
+            again = f"; tried again at {_moment(row['nextTryAt'])}" if row["nextTryAt"] else ""
+            click.echo(f"{row['name']}: {row['lastError']}{again}")
+
+
+@partners.command()
+@click.argument("name")
+@runs
+async def pause(name: str) -> None:
+    """Tell a partner nothing until `resume`. What it is owed meanwhile it gets then, once per EVSE."""
+    async with opened(settings_from_environment()) as beside:
+        await _change(beside, name, lambda old: msgspec.structs.replace(old, paused=True))
+    click.echo(f"{name} is paused")
+
+
+@partners.command()
+@click.argument("name")
+@runs
+async def resume(name: str) -> None:
+    """Go on telling a partner that was paused, or try one that fails or refuses now."""
+    async with opened(settings_from_environment()) as beside:
+        old = await _change(beside, name, lambda old: msgspec.structs.replace(old.tried_now(), paused=False))
+        async with beside.database.read() as connection:
+            owing = await partner_reports.owing(connection, old.id)
+    was = "is good already" if old.standing is Standing.GOOD else f"was {old.standing}, and is tried now"
+    click.echo(f"{name} {was}; it is owed {owing.owed} of {owing.shared} EVSEs")
+
+
+@partners.command()
+@click.argument("name")
+@click.option("--evse", "evse_id", metavar="EVSE_ID", help="Only this one.")
+@runs
+async def resend(name: str, evse_id: str | None) -> None:
+    """Tell a partner everything again, or one EVSE, whatever it has acknowledged."""
+    async with opened(settings_from_environment()) as beside:
+        if evse_id is None:
+            old = await _change(beside, name, Partner.told_anew)
+            async with beside.database.read() as connection:
+                owing = await partner_reports.owing(connection, old.id)
+            click.echo(f"{name} is told all {owing.shared} EVSEs again")
+            return
+        async with beside.database.write() as connection:
+            partner = await store.find(connection, beside.secrets, name)
+            evse = await reading.evse_named(connection, parse_evse_id(evse_id))
+            if not await store.resend(connection, partner, evse.id, beside.clock.now()):
+                raise EvseNotFound(f"{evse.evse_id} is not shared with {name}", field="evseId")
+        click.echo(f"{name} is told {evse.evse_id} again")
+
+
+async def _change(beside: Opened, name: str, decide: Callable[[Partner], Partner]) -> Partner:
+    """Store what `decide` makes of a partner, and return what it was."""
+    before: list[Partner] = []
+
+    def remembering(old: Partner) -> Partner:
+        before.append(old)
+        return decide(old)
+
+    async with beside.database.write() as connection:
+        await store.change(connection, beside.secrets, name, remembering, beside.clock.now(), COMMAND_LINE.id)
+    return before[-1]
+
+
+def _seconds(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds / 1000:.2f} s"
+
+
+def _moment(time: str | None) -> str:
+    return (time or "")[:19].replace("T", " ")
 
 
 def _configuration(pairs: tuple[str, ...], whole: str | None) -> dict[str, Any]:

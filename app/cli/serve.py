@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.opening import settings_from_environment
 from app.logs import configure
 from app.main import NotMigrated, Service, create_app
-from app.serving import CannotListen, serving, stop_asked
+from app.serving import CannotListen, serving, stop_asked, stop_at_once_when_asked_again
 from app.settings import Settings
 from app.store.database import DatabaseInUse
 from app.store.secrets import SecretsUnreadable
@@ -27,7 +27,8 @@ def serve(host: str, port: int) -> None:
     An embedded database (the default) is created and brought up to date, and serves one process. On PostgreSQL run
     `evse-status migrate` first, then as many of these as you like.
 
-    SIGTERM and Ctrl-C let requests and deliveries under way come to their end.
+    SIGTERM and Ctrl-C let requests and deliveries under way come to their end, which may take as long as a partner
+    that does not answer; a second one does not wait. What was accepted is kept either way.
     """
     settings = settings_from_environment()
     configure(settings.log_level)
@@ -45,5 +46,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     async with service.running(), serving(create_app(service, opens=False), host, port):
         log.info("serving", url=f"http://{host}:{port}", database=service.database.kind)
         received = await stop
-        log.info("stopping", signal=received.name)
+        service.stopping = True
+        stop_at_once_when_asked_again()
+        log.info("stopping; again to stop at once, which loses nothing either", signal=received.name)
     log.info("stopped")

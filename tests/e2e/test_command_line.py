@@ -30,7 +30,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.mark.parametrize(
-    "command", [[], *([name] for name in group.commands), ["evses", "import"], ["partners", "add"]]
+    "command",
+    [
+        [],
+        *([name] for name in group.commands),
+        ["evses", "import"],
+        *(["partners", one] for one in ("add", "list", "pause", "resume", "resend")),
+    ],
 )
 def test_every_command_explains_itself(run: Run, command: list[str]):
     assert "Usage:" in run(*command, "--help").output
@@ -157,3 +163,33 @@ def test_durations_are_read_as_people_write_them(written: str, meant: timedelta)
 def test_what_is_no_duration_is_refused(written: str):
     with pytest.raises(click.BadParameter):
         Duration().convert(written, None, None)
+
+
+def test_a_partner_is_paused_resumed_and_told_again(run: Run):
+    run("evses", "import", str(FLEET))
+    run("partners", "add", "--name", "app", "--channel", "driver_app", "--set", "url=https://app.example.com/hook")
+
+    def state() -> str:
+        return str(json.loads(run("partners", "list", "-o", "json").output)[0]["state"])
+
+    assert "app is paused" in run("partners", "pause", "app").output
+    assert state() == "paused"
+    assert "app was paused, and is tried now; it is owed 0 of 0 EVSEs" in run("partners", "resume", "app").output
+    assert state() == "good"
+    assert "app is good already" in run("partners", "resume", "app").output
+    assert "app is told all 0 EVSEs again" in run("partners", "resend", "app").output
+    unshared = run("partners", "resend", "app", "--evse", "DE*XPO*E1001*1", code=1)
+    assert "DE*XPO*E1001*1 is not shared with app" in unshared.stderr
+
+
+@pytest.mark.parametrize("what", ["pause", "resume", "resend"])
+def test_a_partner_that_is_not_there_is_named(run: Run, what: str):
+    assert "no partner nobody" in run("partners", what, "nobody", code=1).stderr
+
+
+def test_one_operator_at_one_hubject_is_one_partner(run: Run):
+    words = ("partners", "add", "--channel", "oicp", "--set", "baseUrl=https://hub.example.com")
+    run(*words, "--name", "hub", "--set", "operatorId=DE*ABC")
+    refused = run(*words, "--name", "other", "--set", "operatorId=DEABC", code=1)
+    assert "operator DEABC at https://hub.example.com is served by hub already" in refused.stderr
+    run(*words, "--name", "other", "--set", "operatorId=DE*XYZ")

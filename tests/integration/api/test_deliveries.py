@@ -169,3 +169,63 @@ async def test_a_query_that_cannot_be_read_is_named(admin: Client, subtests: pyt
     ):
         with subtests.test(f"{path} {parameter}"):
             refusal(await admin.get(f"{APP}/{path}", params={parameter: value}), 400, parameter=parameter)
+
+
+async def test_how_long_news_take_is_told_and_what_was_never_news_does_not_count(
+    admin: Client, receiver: AppReceiver
+) -> None:
+    await register(admin)
+    await until_shown(receiver, "UNKNOWN")
+    partner = await until_nothing_is_owed(admin, shared=1)
+    assert partner["delay"]["of"] == 0, "it was new to the partner, not news"
+    assert (partner["state"], partner["acknowledged"], partner["waitingSince"]) == ("good", 1, None)
+
+    receiver._delay = 0.2
+    await plan(admin)
+    await until_shown(receiver, "OCCUPIED")
+    partner = await until_nothing_is_owed(admin, shared=1)
+    delay = partner["delay"]
+    assert delay["of"] == 1
+    assert 200 <= delay["medianMs"] == delay["p99Ms"] == delay["longestMs"] < 10_000
+    receiver._delay = 0
+    good(await admin.post(f"{APP}/resend", json={}))
+    await until_nothing_is_owed(admin, shared=1)
+    assert (await get(admin, APP))["delay"]["of"] == 1
+
+
+async def test_since_when_a_partner_waits_for_the_oldest_news(admin: Client, receiver: AppReceiver) -> None:
+    await register(admin)
+    await until_shown(receiver, "UNKNOWN")
+    await until_nothing_is_owed(admin, shared=1)
+    good(await admin.patch(APP, json={"paused": True}))
+    await plan(admin)
+
+    async def waiting() -> Any:
+        partner = await get(admin, APP)
+        return partner if partner["waitingSince"] else None
+
+    partner = await eventually(waiting)
+    assert (partner["state"], partner["owed"], partner["acknowledged"]) == ("paused", 1, 0)
+    again = await get(admin, APP)
+    assert again["waitingSince"] == partner["waitingSince"], "looking changes nothing"
+    good(await admin.patch(APP, json={"paused": False}))
+    assert (await until_nothing_is_owed(admin, shared=1))["waitingSince"] is None
+
+
+@pytest.mark.parametrize(("fault", "state"), [("410", "refusing"), ("429", "failing")])
+async def test_a_refusal_of_us_is_told_from_a_failure(
+    admin: Client, receiver: AppReceiver, fault: Any, state: str
+) -> None:
+    receiver.fault = fault
+    for number in range(3):
+        await register(admin, f"DE*ABC*E{number}")
+
+    async def failed() -> Any:
+        partner = await get(admin, APP)
+        return partner if partner["failures"] else None
+
+    partner = await eventually(failed)
+    assert (partner["state"], partner["failures"], partner["parked"]) == (state, 1, 0), "the partner, not each EVSE"
+    receiver.fault = None
+    assert good(await admin.patch(APP, json={}))["state"] == "good"
+    await until_nothing_is_owed(admin, shared=3)

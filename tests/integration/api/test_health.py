@@ -50,7 +50,7 @@ async def test_it_is_not_ready_when_nobody_looks_any_more(
     mended.set()
 
     assert (answer.status_code, answer.json()["status"]) == (503, "unready")
-    assert answer.json()["why"] == ["what is due was last looked at 2026-03-01T08:00:00+00:00"]
+    assert answer.json()["why"] == ["what is due was last looked at 2026-03-01T08:00:00.000Z"]
     assert lives.status_code == 200
     await until_ready(anonymous)
 
