@@ -202,8 +202,9 @@ def _free(at: datetime, longest_lease: timedelta) -> ColumnElement[bool]:
     return or_(
         _delivery.c.lease_until.is_(None),
         _delivery.c.lease_until <= at,
-        # A lease cannot reach further than this: it was taken under a clock that has since been stepped back.
-        _delivery.c.lease_until > at + longest_lease,
+        # Further than any lease reaches: it was taken under a clock that has since been stepped back. Far further, as
+        # one that another replica has just taken reaches a little too far already, where its clock is a little ahead.
+        _delivery.c.lease_until > at + 2 * longest_lease,
     )
 
 
