@@ -25,7 +25,7 @@ async def begin(
     await connection.execute(dialect.insert_or_ignore(connection, _chore).values(name=name, last_run_at=AT_ONCE))
     # What lies further ahead than it is ever set was written under a clock that has since been stepped back.
     due = or_(_chore.c.last_run_at <= at - every, _chore.c.last_run_at > at + every)
-    free = or_(_chore.c.lease_until.is_(None), _chore.c.lease_until <= at, _chore.c.lease_until > at + lease)
+    free = or_(_chore.c.lease_until.is_(None), _chore.c.lease_until <= at, _chore.c.lease_until > at + 2 * lease)
     taken = update(_chore).where(_chore.c.name == name, due, free).values(token=token, lease_until=at + lease)
     last: datetime | None = (await connection.execute(taken.returning(_chore.c.last_run_at))).scalar_one_or_none()
     return last
