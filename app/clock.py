@@ -2,7 +2,10 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
+
+#: Goes on while the machine is suspended, where the machine has such a clock; never steps in any case.
+_ELAPSED: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @runtime_checkable
@@ -19,18 +22,35 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """This machine's clock; on PostgreSQL moved to the database's, so that all replicas agree."""
+    """This machine's clock; on PostgreSQL the database's, so that all replicas agree.
+
+    Between two answers of the database it runs on by what never steps: whoever sets this machine's clock meanwhile
+    neither begins nor ends anything early.
+    """
 
     def __init__(self) -> None:
-        self._ahead = timedelta()
+        self._began: datetime | None = None  #: by the database's clock, when `elapsed` was nothing
 
     def now(self) -> datetime:
-        now = datetime.now(UTC) + self._ahead
+        now = self.machine_now() if self._began is None else self._began + _elapsed()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def machine_now(self) -> datetime:
+        """What this machine takes for the time, whatever is followed."""
+        return datetime.now(UTC)
+
     def follow(self, database_now: datetime, took: float) -> None:
         """Agree with the database's clock, as it answered just now to a question that took `took` seconds."""
-        self._ahead = database_now + timedelta(seconds=took / 2) - datetime.now(UTC)
+        self._began = database_now.astimezone(UTC) + timedelta(seconds=took / 2) - _elapsed()
+
+    @property
+    def machine_ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the one that is followed."""
+        return self.machine_now() - self.now()
+
+
+def _elapsed() -> timedelta:
+    return timedelta(seconds=time.clock_gettime(_ELAPSED))

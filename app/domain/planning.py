@@ -45,7 +45,7 @@ def changed(one: TemporaryStatus, changes: Changes, at: datetime) -> TemporarySt
         EmptyInterval: it would end before or as it begins.
         AlreadyOver: it would end in the past; to end it now, delete it.
     """
-    if one.is_over(at):
+    if _is_done_with(one, at):
         raise HasEnded(f"temporary status {one.id} is over")
     kind = one.kind if changes.kind is UNSET else changes.kind
     begin = one.interval.begin
@@ -76,7 +76,7 @@ def changed(one: TemporaryStatus, changes: Changes, at: datetime) -> TemporarySt
 
 def ended(one: TemporaryStatus, at: datetime, by: str, reason: str) -> TemporaryStatus:
     """Return `one` ended at `at`; a planned one never begins, one that is over stays as it was."""
-    if one.is_over(at):
+    if _is_done_with(one, at):
         return one
     return msgspec.structs.replace(
         one, ended_at=at, ended_by=by, end_reason=reason, revision=one.revision + 1, updated_at=at
@@ -88,6 +88,11 @@ def may_become(old: TemporaryStatus, kind: Kind, begin: datetime, at: datetime) 
 
     What is planned may become anything. What has begun may only go on: same kind, and no new start ahead.
     """
-    if old.is_over(at):
+    if _is_done_with(old, at):
         return False
     return at < old.interval.begin or (kind is old.kind and begin <= at)
+
+
+def _is_done_with(one: TemporaryStatus, at: datetime) -> bool:
+    """Tell whether it is over, or was ended: by a clock that was ahead its end may seem to lie in the future."""
+    return one.ended_at is not None or one.is_over(at)

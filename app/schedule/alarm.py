@@ -36,10 +36,14 @@ class Alarm:
         self._sweep_later()
 
     def arm(self, wait: timedelta) -> None:
-        """Ring after `wait` too, unless an earlier ring is set already.
+        """Ring after `wait` too, unless an earlier ring is set already, or the sweep comes first and looks again.
 
         A wait and not an instant: the service may follow the database's clock, the scheduler knows this machine's.
+        Never set further ahead than a sweep: a clock that steps, or a machine that sleeps, meanwhile would leave a ring
+        that comes late by that much, and keep earlier ones from being set.
         """
+        if wait > timedelta(seconds=SWEEP_SECONDS):
+            return
         at = self._machine.now() + wait
         if self._armed_for is not None and self._armed_for <= at:
             return

@@ -1,6 +1,7 @@
 """What a lane takes in hand: rows that are due and free, each with what is true of its EVSE at that moment."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -57,8 +58,8 @@ class Claimer:
         async with self._database.read() as connection:
             return await deliveries.next_due(connection, partner, self._clock.now(), self._limits.lease)
 
-    async def claim(self, partner: Partner, room: int) -> Taken | None:
-        """Claim up to `room` rows; `None` where another replica has the lane.
+    async def claim(self, partner: Partner, room: int, busy: Collection[int]) -> Taken | None:
+        """Claim up to `room` rows, none about the EVSEs that are `busy`; `None` where another replica has the lane.
 
         An exclusive lane is held from the first claim on. Any other is held for a probe: of many replicas one finds
         out for all whether a partner that failed is back.
@@ -75,7 +76,7 @@ class Claimer:
                 return claimed(row, uuid.uuid4().hex, at, self._limits)
 
             limit = 1 if probing else room  # it may have begun to fail since the room was counted
-            rows = await deliveries.claim(connection, partner, at, limit, self._limits.lease, take)
+            rows = await deliveries.claim(connection, partner, at, limit, self._limits.lease, take, busy=busy)
             if not rows:
                 if probing:
                     await deliveries.release_lane(connection, partner.id, self._token)

@@ -52,6 +52,9 @@ class PartnerLane:
         self._claimer = Claimer(database, clock, limits, channel, self._token)
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[Done | Claim]] = set()
+        #: The EVSEs they are about. Not left to the leases alone: where a clock steps ahead, or a machine slept, those
+        #: are over at once, while the requests go on.
+        self._busy: set[int] = set()
         self._probe: Claim | None = None  #: what finds out whether a failing partner is back; we hold its lane for it
         self._stood_at = 0.0  #: on the monotonic clock, when we last stored how the partner stands
         self._task: asyncio.Task[None] | None = None
@@ -96,6 +99,7 @@ class PartnerLane:
         room = self._room()
         taken = await self._claim(room) if room > 0 else Taken()
         for ready in taken.ready if taken is not None else ():
+            self._busy.add(ready.claim.delivery.evse)
             self._sending.add(asyncio.create_task(self._say(ready)))
         if not self._sending:
             await self._rest(_IDLE if taken is None else await self._until_due())
@@ -121,7 +125,7 @@ class PartnerLane:
         due = await self._claimer.next_due(self.partner)
         if due is None or due > self._clock.now():
             return Taken()
-        taken = await self._claimer.claim(self.partner, room)
+        taken = await self._claimer.claim(self.partner, room, self._busy)
         if taken is not None:
             if taken.probing:
                 (self._probe,) = taken.claims
@@ -178,6 +182,7 @@ class PartnerLane:
         while True:
             try:
                 await self._commit(by_key)
+                self._busy -= {evse for _, evse, _ in by_key}
             except Exception:
                 if self._closing and self._clock.monotonic() - began > _LAST_TRIES:
                     log.exception("outcomes are given up; they count as unknown", partner=self.partner.name)

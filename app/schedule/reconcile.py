@@ -146,16 +146,22 @@ class Reconciler:
     async def _notice_a_step_back(self) -> None:
         """Look at everything again if the clock was ahead when some of it was computed."""
         now, ticked = self._clock.now(), self._clock.monotonic()
-        seen, self._seen = self._seen, (now, ticked)
+        seen = self._seen
         stepped = seen is not None and now < seen[0] + timedelta(seconds=ticked - seen[1]) - _STEPPED
         if not stepped:
-            # Before this process ran, too: no row can wait longer than this from when it was computed.
+            # Before this process ran, too: no row can wait longer than this from when it was computed. (A clock that
+            # has lost all idea of the time may lie before `AT_ONCE`: that is no reason to mark them again and again.)
             async with self._database.read() as connection:
                 furthest = await presented.last_recheck(connection)
-            stepped = furthest is not None and furthest > now + LONGEST_WAIT + _STEPPED
+                # What was shown too early waits for its next boundary only, and what failed for its next try. Asked
+                # once: what was written down stays so, and after ten years ahead it would be asked for as long.
+                latest = await deliveries.latest_record(connection) if seen is None else None
+            stepped = furthest is not None and furthest > max(now + LONGEST_WAIT + _STEPPED, AT_ONCE)
+            stepped = stepped or (latest is not None and latest > now + _STEPPED)
         if stepped:
             log.warning("the clock was stepped back: every presented status is computed anew")
             async with self._database.write() as connection:
                 await presented.mark_all_due(connection)
                 await deliveries.bring_forward(connection, now)
             self._promised()
+        self._seen = (now, ticked)  # only now: a step that could not be dealt with is noticed again

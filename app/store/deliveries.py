@@ -1,6 +1,6 @@
 """What partners are owed: promised by reconcile, claimed by a lane, settled by an outcome."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from app.store.tables import metadata
 _delivery = metadata.tables["delivery"]
 _attempt = metadata.tables["attempt"]
 _partner = metadata.tables["partner"]
+_change = metadata.tables["presented_change"]
 
 #: Further ahead than any `next_at` is ever set: such a row was written under a clock that has since been stepped back.
 FURTHEST_NEXT: Final = timedelta(days=1, hours=1)
@@ -71,12 +72,18 @@ async def claim(
     limit: int,
     longest_lease: timedelta,
     take: Callable[[Delivery], Delivery],
+    busy: Collection[int] = (),
 ) -> list[Delivery]:
-    """Lock up to `limit` rows that are due and free, and store what `take` makes of each."""
+    """Lock up to `limit` rows that are due and free, and store what `take` makes of each.
+
+    `busy` are EVSEs that the caller itself is talking about: not free, whatever the clock says of their leases.
+    """
     taken: list[Delivery] = []
     # One after the other: asked for with one OR, the index could only say which rows are this partner's.
     for due in (_delivery.c.next_at <= at, _delivery.c.next_at > at + FURTHEST_NEXT):
         query = select(_delivery).where(due, *_claimable(partner, at, longest_lease))
+        if busy:
+            query = query.where(_delivery.c.evse.not_in(busy))
         query = query.order_by(_delivery.c.next_at, _delivery.c.evse).limit(limit).with_for_update(skip_locked=True)
         taken = [take(delivery_from(row)) for row in (await connection.execute(query)).mappings()]
         if taken:
@@ -130,6 +137,14 @@ async def next_due(
         return at
     soonest: datetime | None = due
     return soonest
+
+
+async def latest_record(connection: AsyncConnection) -> datetime | None:
+    """The latest time written down of a change shown or of an attempt made; either is the end of an index."""
+    changed, tried = (
+        await connection.execute(select(*(select(func.max(log.c.at)).scalar_subquery() for log in (_change, _attempt))))
+    ).one()
+    return max((at for at in (changed, tried) if at is not None), default=None)
 
 
 async def bring_forward(connection: AsyncConnection, at: datetime) -> None:

@@ -17,6 +17,7 @@ OPEN = temporary_status(10, None)
 OVER = temporary_status(0, 10)
 ENDED_EARLY = temporary_status(0, 40, ended_at=10)
 NEVER_BEGUN = temporary_status(20, 40, ended_at=10)
+ENDED_BY_A_FAST_CLOCK = temporary_status(10, 40, ended_at=30)
 
 
 @pytest.mark.parametrize(
@@ -216,3 +217,11 @@ def test_what_begins_at_this_instant_may_only_go_on() -> None:
     assert may_become(PLANNED, PLANNED.kind, at(20), at(20))
     assert not may_become(PLANNED, Kind.RESERVED, at(20), at(20))
     assert not may_become(PLANNED, PLANNED.kind, at(21), at(20))
+
+
+def test_what_was_ended_stays_ended_though_the_clock_that_said_when_was_ahead() -> None:
+    with pytest.raises(HasEnded):
+        changed(ENDED_BY_A_FAST_CLOCK, Changes(valid_to=at(50)), NOW)
+
+    assert ended(ENDED_BY_A_FAST_CLOCK, NOW, "the-key", "deleted") is ENDED_BY_A_FAST_CLOCK
+    assert not may_become(ENDED_BY_A_FAST_CLOCK, ENDED_BY_A_FAST_CLOCK.kind, NOW, NOW)
