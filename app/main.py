@@ -40,6 +40,7 @@ from app.store.writer import Writer
 VERSION: Final = "0.1.0"
 LARGEST_BODY: Final = 64 * 1024  #: bytes of a request, but for the bulk calls
 _PROMPT: Final = 0.25  #: seconds; a slower answer about the time is passed over, the next one comes in a second
+_SKEWED: Final = timedelta(seconds=1)  #: of this machine's clock against the database's, worth a line in the log
 _SILENT: Final = timedelta(seconds=30)  #: without a pass of reconcile, the service is not ready
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,7 @@ class Service:
         if settings.reassert_every:
             due.append(Reassertion(self.database, settings.reassert_every, self.dispatcher.promised))
         self._housekeeping = Housekeeping(self.database, self.clock, due)
+        self._skewed = False
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -142,6 +144,16 @@ class Service:
         took = self.clock.monotonic() - asked
         if now is not None and (patient or took <= _PROMPT):
             self.clock.follow(now, took)
+            self._tell_of_skew(self.clock.machine_ahead)
+
+    def _tell_of_skew(self, ahead: timedelta) -> None:
+        """Say once that this machine's clock is off, and once that it no longer is. Nothing here goes by it."""
+        skewed = abs(ahead) > _SKEWED
+        if skewed and not self._skewed:
+            log.warning("this machine's clock is not the database's, which counts", ahead_s=ahead.total_seconds())
+        elif self._skewed and not skewed:
+            log.info("this machine's clock agrees with the database's again")
+        self._skewed = skewed
 
 
 def create_app(service: Service, *, opens: bool = True) -> Litestar:

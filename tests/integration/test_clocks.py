@@ -116,6 +116,20 @@ async def test_a_window_begins_and_ends_by_the_databases_time_whatever_the_repli
             assert timedelta() <= last["at"] - boundary < PATIENCE * SECOND
 
 
+async def test_that_a_machines_clock_is_off_is_said_once_and_that_it_is_right_again_too(postgresql_url: str) -> None:
+    clock = Machine()
+    clock.off = 3 * MINUTE
+    with capture_logs() as logs:
+        async with running(postgresql_url, clock) as (service, _):
+            for off, said in ((3 * MINUTE, 1), (4 * MINUTE, 1), (timedelta(), 2), (-3 * MINUTE, 3), (-3 * MINUTE, 3)):
+                clock.off = off
+                await service._follow_the_database(patient=True)
+                skews = [one for one in logs if "this machine's clock" in one["event"]]
+                assert len(skews) == said
+    assert [one["log_level"] for one in skews] == ["warning", "info", "warning"]
+    assert abs(skews[0]["ahead_s"] - 180) < 1
+
+
 async def _database_now(service: Service) -> datetime:
     now = await service.database.now()
     assert now is not None
@@ -202,7 +216,7 @@ async def test_a_service_whose_clock_steps_is_right_again_with_its_clock_and_tel
             await asyncio.sleep(1.2)  # for what another sweep would say, were there anything
         assert await _shows(channel, keys, **true)
         assert Counter(one.evse for one in channel.said[said:]) == {keys["runs"]: 2}
-        assert [one["log_level"] for one in logs] == ["warning"]
+        assert [one["log_level"] for one in logs if "stepped back" in one["event"]] == ["warning"]
 
 
 def _step(service: Service, clock: Machine, off: timedelta) -> None:
