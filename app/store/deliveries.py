@@ -166,6 +166,8 @@ async def owe_anew(
 
     They become due one after the other, spread over the time `over`.
     """
+    # What was acknowledged ahead of now was so by a clock since stepped back: it must not wait for years for its turn.
+    long_ago = or_(_delivery.c.acked_at <= unless_since, _delivery.c.acked_at > at + over)
     query = select(_delivery.c.evse, _delivery.c.aspect).where(
         _delivery.c.partner == partner,
         _delivery.c.evse > after,
@@ -173,7 +175,7 @@ async def owe_anew(
         _delivery.c.next_at.is_(None),
         _delivery.c.lease_until.is_(None),
         _delivery.c.rejected_version.is_(None),
-        _delivery.c.acked_at <= unless_since,
+        long_ago,
     )
     rows = (await connection.execute(query.order_by(_delivery.c.evse).with_for_update(skip_locked=True))).all()
     if rows:

@@ -11,9 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.channels.channel import Delivered, Lane, NotSent, Outcome, Refused, Rejected, Unknown
+from app.schedule.housekeeping import Housekeeping
+from app.schedule.reassertion import Reassertion
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import HOUR, register, report, stored
+from tests.builders import HOUR, MINUTE, register, report, stored
 from tests.clock import FrozenClock
 from tests.integration.scripted_channel import LIMITS, Rig, Said, ScriptedChannel, add_partner
 
@@ -209,3 +211,35 @@ async def test_what_failed_by_a_clock_that_was_ahead_is_tried_again_by_the_next_
 
 async def _tried(database: Database, clock: FrozenClock) -> bool:
     return any(row["at"] == clock.now() for row in await stored(database, "attempt")) and await _nothing_hangs(database)
+
+
+async def test_what_was_acknowledged_by_a_clock_that_was_ahead_is_told_once_more_in_its_round(
+    database: Database, clock: FrozenClock, writer: Writer
+) -> None:
+    channel, answers = ScriptedChannel(), Answers()
+    round_takes = 2 * HOUR
+
+    async def calm() -> bool:
+        clock.advance(SECOND / 20)  # what a lane came upon too early it takes up again a moment later
+        return await _nothing_under_way(database)
+
+    with capture_logs():
+        async with working(database, clock, writer, channel, answers) as rig:
+            house = Housekeeping(database, clock, [Reassertion(database, round_takes, rig.dispatcher.promised)])
+            await register(writer)
+            await rig.partner()
+            await rig.until(calm)
+            clock.set(clock.now() + YEARS)
+            await report(writer, "Charging")
+            await rig.catch_up()
+            await rig.until(calm)
+            clock.set(clock.now() - YEARS)
+            await rig.catch_up()
+            await rig.until(calm)
+            told = len(channel.said)
+            for _ in range(round(2 * round_takes / (10 * MINUTE))):
+                clock.advance(10 * MINUTE)
+                await house.do_what_is_due()
+                clock.advance(MINUTE)
+                await rig.until(calm)
+            assert 1 <= len(channel.said) - told <= 3
