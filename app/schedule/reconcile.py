@@ -161,6 +161,7 @@ class Reconciler:
         if stepped:
             log.warning("the clock was stepped back: every presented status is computed anew")
             async with self._database.write() as connection:
+                await presented.take_for_now(connection, now)
                 await presented.mark_all_due(connection)
                 await deliveries.bring_forward(connection, now)
             self._promised()

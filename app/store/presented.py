@@ -131,6 +131,16 @@ async def mark_all_due(connection: AsyncConnection) -> None:
     await connection.execute(update(_presented).values(recheck_at=AT_ONCE))
 
 
+async def take_for_now(connection: AsyncConnection, now: datetime) -> None:
+    """Take what was observed ahead of `now` as observed now: by a clock since stepped back it would count for years."""
+    ahead = _evse.c.observed_at > now
+    if connection.dialect.name != "sqlite":
+        # In order, as a batch of reports locks its own: whoever overlaps waits, and nobody deadlocks.
+        locking = select(_evse.c.id).where(ahead).order_by(_evse.c.id).with_for_update(key_share=True)
+        await connection.execute(locking)
+    await connection.execute(update(_evse).where(ahead).values(observed_at=now))
+
+
 async def shown_by_evse(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, Shown]:
     rows = (await connection.execute(select(_presented).where(_presented.c.evse.in_(list(ids))))).mappings()
     return {row["evse"]: _shown_from(row) for row in rows}

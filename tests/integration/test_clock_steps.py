@@ -224,3 +224,20 @@ async def test_a_machine_that_has_lost_all_idea_of_the_time_waits_for_it_and_mak
         await watched.look(stepped=True)
         await watched.pass_by(3, SECOND)
     assert len(logs) == 1
+
+
+async def test_a_backend_that_fell_silent_while_the_clock_was_ahead_is_not_believed_for_as_long(
+    database: Database, clock: FrozenClock, writer: Writer
+) -> None:
+    one = Reconciler(database, clock, max_age=HOUR)
+    await register(writer)
+    with capture_logs():
+        clock.set(START + YEARS)
+        await report(writer, "Available", max_age=HOUR)
+        await one.pass_once()
+        clock.set(START)
+        await one.pass_once()
+        assert [row["what"] for row in await stored(database, "presented")] == ["actual:AVAILABLE"]
+        clock.advance(HOUR + SECOND)
+        await one.pass_once()
+        assert [row["what"] for row in await stored(database, "presented")] == ["actual:UNKNOWN"]
