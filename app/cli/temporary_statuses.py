@@ -11,7 +11,7 @@ from app.cli.durations import Duration
 from app.cli.opening import as_json, opened, print_json, print_table, runs, settings_from_environment
 from app.domain.errors import DomainError
 from app.domain.evse_id import parse_evse_id
-from app.domain.instant import parse_instant, rfc3339
+from app.domain.instant import instant, parse_instant, rfc3339
 from app.domain.principal import COMMAND_LINE
 from app.domain.status import AppliesWhen, Kind
 from app.store.commands.temporary_statuses import Plan, Wish, Written
@@ -63,7 +63,7 @@ async def set_(
     settings = settings_from_environment()
     async with opened(settings) as beside:
         if duration is not None:
-            valid_to = (valid_from or beside.clock.now()) + duration
+            valid_to = instant((valid_from or beside.clock.now()) + duration)
         wish = Wish(
             evse_id=parse_evse_id(evse),
             kind=Kind(status),
