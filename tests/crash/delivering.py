@@ -1,0 +1,239 @@
+"""A life of the whole service: some minutes with one EVSE in virtual time, gone on with by the next life after a death.
+
+With or without deaths the same is asked at the same times, so that in the end the same must be there.
+"""
+
+import asyncio
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import func, or_, select, union_all
+
+from app.domain.status import Kind
+from app.schedule.decisions import Limits
+from app.schedule.dispatch import Dispatcher
+from app.schedule.reconcile import Reconciler
+from app.store.commands.temporary_statuses import EndByRef
+from app.store.database import Database
+from app.store.tables import metadata
+from app.store.writer import Writer
+from tests.builders import HOUR, MINUTE, SENSOR, plan_by_ref, register, report, stored
+from tests.crash.dying import Say, die_at
+from tests.crash.notebook import Line, Notebook, written
+from tests.crash.writing import evse_id, half_done
+from tests.integration.scripted_channel import SECRETS, add_partner
+
+START: Final = datetime(2026, 3, 1, 8, tzinfo=UTC)
+LIMITS: Final = Limits(
+    lease=timedelta(seconds=3),
+    settle=timedelta(seconds=90),
+    back_off_first=timedelta(milliseconds=2),
+    back_off_longest=timedelta(milliseconds=10),
+    retry_slowly=HOUR,
+)
+NONE: Final = -1
+LAST_STEP: Final = 5  #: of a story
+#: After a death the next life begins that much later: by then every lease of the dead has run out.
+LATER: Final = LIMITS.lease + timedelta(seconds=1)
+_POLL: Final = 0.012  #: seconds
+_POKES: Final = 8  #: how often it is looked in vain before everybody is woken again
+PARTNERS: Final = ("many", "exclusive")
+
+_presented = metadata.tables["presented"].c
+_delivery = metadata.tables["delivery"].c
+
+
+class SteppedClock:
+    """A clock that is set ahead, and goes on from there at its usual pace."""
+
+    def __init__(self, at: datetime) -> None:
+        self.set(at)
+
+    def set(self, at: datetime) -> None:
+        self._at, self._since = at, time.monotonic()
+
+    def now(self) -> datetime:
+        now = self._at + timedelta(seconds=time.monotonic() - self._since)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class LeftOff(msgspec.Struct, frozen=True):
+    """After which step the story of an EVSE was left off, and how many died over it."""
+
+    step: int
+    deaths: int
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What a life is to do: the EVSEs that earlier lives left off, then one of its own."""
+
+    number: int
+    left_off: dict[int, LeftOff] = {}
+    dies_at: int | None = None
+    dies_at_its_own: bool = False  #: count from where it begins with its own EVSE
+    is_last: bool = False  #: see to it that nothing is left to be confirmed
+
+
+def began(number: int) -> datetime:
+    """When the story of an EVSE begins: long after that of the one before has ended."""
+    return START + number * HOUR
+
+
+async def introduce(url: str, _say: Say) -> None:
+    """Add the partners, once."""
+    database = Database(url)
+    for name in PARTNERS:
+        await add_partner(database, SteppedClock(START), name, channel=name)
+    await database.close()
+
+
+async def life(url: str, file: Path, work: Work, say: Say) -> None:
+    if work.dies_at is not None and not work.dies_at_its_own:
+        die_at(work.dies_at)
+    clock = SteppedClock(began(work.number))
+    database = Database(url)
+    channels = {one.name: one for one in (Notebook(file, exclusive=True), Notebook(file, exclusive=False))}
+    dispatcher = Dispatcher(database, clock, SECRETS, channels, limits=LIMITS, timeout=1)
+    reconciler = Reconciler(database, clock, promised=dispatcher.promised)
+    writer = Writer(database, clock, committed=reconciler.look)
+    service = _Alive(database, clock, writer, reconciler, dispatcher)
+    for part in (dispatcher, reconciler, writer):
+        await part.start()
+    for number, left in sorted(work.left_off.items()):
+        clock.set(began(number) + left.step * MINUTE + left.deaths * LATER)
+        await service.tell(number, left.step + 1, say)
+    if work.dies_at is not None and work.dies_at_its_own:
+        die_at(work.dies_at)
+    clock.set(began(work.number))
+    await service.tell(work.number, 0, say)
+    if work.is_last:
+        await service.settle()
+    for part in (writer, reconciler, dispatcher):
+        await part.stop()
+    await database.close()
+
+
+class _Alive:
+    """The service while it lives."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: SteppedClock,
+        writer: Writer,
+        reconciler: Reconciler,
+        dispatcher: Dispatcher,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._writer = writer
+        self._reconciler = reconciler
+        self._dispatcher = dispatcher
+
+    async def tell(self, number: int, first: int, say: Say) -> None:
+        """The story of one EVSE from a step on, one a minute; what is answered is said before anything comes of it."""
+        await self._quiet()
+        for step, happens in enumerate(self._story(number)):
+            if step >= first:
+                self._clock.set(began(number) + step * MINUTE)
+                await happens()
+                say({"evse": number, "step": step})
+                await self._quiet()
+
+    async def settle(self) -> None:
+        """Let time pass until nothing is owed any more: what has to be confirmed waits for a while, each time."""
+        owed = select(func.count()).where(_delivery.next_at.is_not(None))
+        while True:
+            async with self._database.read() as connection:
+                if not (await connection.execute(owed)).scalar_one():
+                    return
+            self._clock.set(self._clock.now() + LIMITS.settle)
+            await self._quiet()
+
+    def _story(self, number: int) -> Sequence[Callable[[], Awaitable[Any]]]:
+        """Each step may be asked for twice, as by a client that was not answered."""
+        writer, site, begin = self._writer, evse_id(number), began(number)
+        sensor = msgspec.structs.replace(SENSOR, id=f"sensor-{number}")
+        works: dict[str, Any] = {"by": sensor, "kind": Kind.MAINTENANCE, "valid_to": begin + 2.5 * MINUTE}
+        bay: dict[str, Any] = {"by": sensor, "kind": Kind.BLOCKED, "valid_to": begin + 2 * HOUR}
+        return (
+            lambda: register(writer, site),
+            lambda: plan_by_ref(writer, "works", site, **works),
+            lambda: report(writer, "Charging", site),  # behind the works, until they are over half a minute later
+            _nothing,
+            lambda: plan_by_ref(writer, "bay", site, **bay),
+            lambda: writer.run(EndByRef(sensor, "bay")),  # what was acknowledged last is true again
+        )
+
+    async def _quiet(self) -> None:
+        """Wait until nothing is left to do by now."""
+        for number in itertools.count():
+            if number % _POKES == 0:  # they do not know that the time was set ahead
+                self._reconciler.look()
+                self._dispatcher.promised()
+            await asyncio.sleep(_POLL)
+            if not await self._is_due():
+                return
+
+    async def _is_due(self) -> bool:
+        at = self._clock.now()
+        boundary = select(_presented.evse).where(_presented.recheck_at <= at)
+        delivery = select(_delivery.evse).where(or_(_delivery.next_at <= at, _delivery.in_flight))
+        async with self._database.read() as connection:
+            return (await connection.execute(union_all(boundary, delivery))).first() is not None
+
+
+async def _nothing() -> None: ...
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Where the story of one EVSE has led: what is shown, after how many changes, and what each partner shows."""
+
+    what: str
+    version: int
+    partners: dict[str, str]
+
+
+async def outcomes(url: str, file: Path) -> dict[int, Outcome]:
+    """By the number of the EVSE."""
+    database = Database(url)
+    try:
+        keys = {row["id"]: row["evse_id"] for row in await stored(database, "evse")}
+        numbers = {key: int(site.removeprefix(evse_id(0)[:-1])) for key, site in keys.items()}
+        told: dict[int, dict[str, str]] = defaultdict(dict)
+        for line in written(file):
+            told[line.evse][line.partner] = line.what
+        rows = await stored(database, "presented")
+        return {numbers[row["evse"]]: Outcome(row["what"], row["version"], told[row["evse"]]) for row in rows}
+    finally:
+        await database.close()
+
+
+async def left_over(url: str, file: Path, numbers: Iterable[int]) -> list[str]:
+    """What should not be left after the last story: anything owed or suspect, half done, or told and never true."""
+    database = Database(url)
+    try:
+        found = [
+            f"left over: {row}"
+            for row in await stored(database, "delivery")
+            if row["next_at"] is not None or row["in_flight"] or row["suspect"] or row["token"] is not None
+        ]
+        found += await half_done(database, began(max(numbers)) + HOUR)
+        record = {(row["evse"], row["version"]): row["to_what"] for row in await stored(database, "presented_change")}
+        found += [f"never true: {one}" for one in written(file) if not _was_true(one, record)]
+        return found
+    finally:
+        await database.close()
+
+
+def _was_true(line: Line, record: dict[tuple[int, int], str]) -> bool:
+    return record.get((line.evse, line.version)) == line.what
