@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +37,6 @@ LIMITS: Final = Limits(
     back_off_longest=timedelta(milliseconds=10),
     retry_slowly=HOUR,
 )
-NONE: Final = -1
 LAST_STEP: Final = 5  #: of a story
 #: After a death the next life begins that much later: by then every lease of the dead has run out.
 LATER: Final = LIMITS.lease + timedelta(seconds=1)
@@ -67,10 +66,24 @@ class SteppedClock:
 
 
 class LeftOff(msgspec.Struct, frozen=True):
-    """After which step the story of an EVSE was left off, and how many died over it."""
+    """The last step of an EVSE's story that was answered, the last that was begun, and how many died over it."""
 
-    step: int
-    deaths: int
+    answered: int = -1
+    begun: int = 0
+    deaths: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.answered == LAST_STEP
+
+    def after(self, said: Iterable[Mapping[str, int]]) -> "LeftOff":
+        """Return where it stands after the next of those that died over it."""
+        steps = [*said]
+        return LeftOff(
+            max([self.answered, *(one["answered"] for one in steps if "answered" in one)]),
+            max([self.begun, *(one["begun"] for one in steps if "begun" in one)]),
+            self.deaths + 1,
+        )
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -88,6 +101,10 @@ def began(number: int) -> datetime:
     return START + number * HOUR
 
 
+def _resumed(number: int, left: LeftOff) -> datetime:
+    return began(number) + left.begun * MINUTE + left.deaths * LATER
+
+
 async def introduce(url: str, _say: Say) -> None:
     """Add the partners, once."""
     database = Database(url)
@@ -99,7 +116,8 @@ async def introduce(url: str, _say: Say) -> None:
 async def life(url: str, file: Path, work: Work, say: Say) -> None:
     if work.dies_at is not None and not work.dies_at_its_own:
         die_at(work.dies_at)
-    clock = SteppedClock(began(work.number))
+    left_off = sorted(work.left_off.items())
+    clock = SteppedClock(min([_resumed(*one) for one in left_off], default=began(work.number)))
     database = Database(url)
     channels = {one.name: one for one in (Notebook(file, exclusive=True), Notebook(file, exclusive=False))}
     dispatcher = Dispatcher(database, clock, SECRETS, channels, limits=LIMITS, timeout=1)
@@ -108,9 +126,9 @@ async def life(url: str, file: Path, work: Work, say: Say) -> None:
     service = _Alive(database, clock, writer, reconciler, dispatcher)
     for part in (dispatcher, reconciler, writer):
         await part.start()
-    for number, left in sorted(work.left_off.items()):
-        clock.set(began(number) + left.step * MINUTE + left.deaths * LATER)
-        await service.tell(number, left.step + 1, say)
+    for number, left in left_off:
+        clock.set(_resumed(number, left))
+        await service.tell(number, left.answered + 1, say)
     if work.dies_at is not None and work.dies_at_its_own:
         die_at(work.dies_at)
     clock.set(began(work.number))
@@ -144,9 +162,10 @@ class _Alive:
         await self._quiet()
         for step, happens in enumerate(self._story(number)):
             if step >= first:
-                self._clock.set(began(number) + step * MINUTE)
+                say({"evse": number, "begun": step})
+                self._clock.set(max(began(number) + step * MINUTE, self._clock.now()))
                 await happens()
-                say({"evse": number, "step": step})
+                say({"evse": number, "answered": step})
                 await self._quiet()
 
     async def settle(self) -> None:

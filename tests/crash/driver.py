@@ -65,13 +65,12 @@ def die_delivering(url: str, file: Path, count: int) -> Report:
         lived = live(partial(delivering.life, url, file, msgspec.structs.replace(work, left_off=dict(left_off))))
         killed += lived.killed
         accepted += len(lived.said)
-        reached = {number: left.step for number, left in left_off.items()} | {work.number: delivering.NONE}
-        reached |= {said["evse"]: said["step"] for said in lived.said}
-        left_off = {
-            number: delivering.LeftOff(step, left_off[number].deaths + 1 if number in left_off else 1)
-            for number, step in reached.items()
-            if step < delivering.LAST_STEP
+        left_off.setdefault(work.number, delivering.LeftOff())
+        after = {
+            number: left.after(said for said in lived.said if said["evse"] == number)
+            for number, left in left_off.items()
         }
+        left_off = {number: left for number, left in after.items() if not left.is_over}
     ends = asyncio.run(delivering.outcomes(url, file))
     wrong = asyncio.run(delivering.left_over(url, file, ends))
     wrong += [f"{number} came to {end}, undisturbed to {ends[0]}" for number, end in ends.items() if end != ends[0]]
