@@ -20,6 +20,10 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="sqlite:///evse-status.db", description="`sqlite:///file` (embedded, one process) or `postgresql://…`"
     )
+    transaction_pooling: bool = Field(
+        default=False,
+        description="`true` where a proxy that pools transactions, such as PgBouncer, stands before PostgreSQL",
+    )
     secret_key: SecretStr | None = Field(
         default=None,
         description="32 bytes in URL-safe base64 that encrypt the partners' secrets; "

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ from app.store.database import Database
 from app.store.writer import Writer
 from tests.clock import FrozenClock
 from tests.databases import KINDS, PostgresqlServer, make_sqlite_template, postgresql_server
+from tests.pooling_proxy import PoolingProxy
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pooled", action="store_true", help="reach PostgreSQL through a proxy that pools transactions")
 
 
 @pytest.fixture(scope="session")
@@ -40,15 +46,15 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncG
         yield f"sqlite:///{shutil.copyfile(template, tmp_path / 'evse-status.db')}"
         return
     server: PostgresqlServer = request.getfixturevalue("postgresql")
-    async with server.fresh() as url:
-        yield url
+    async with server.fresh() as url, _perhaps_pooled(request, url) as reached:
+        yield reached
 
 
 @pytest.fixture
-async def postgresql_url(postgresql: PostgresqlServer) -> AsyncGenerator[str]:
+async def postgresql_url(request: pytest.FixtureRequest, postgresql: PostgresqlServer) -> AsyncGenerator[str]:
     """The same on PostgreSQL alone, for what several replicas do to each other."""
-    async with postgresql.fresh() as url:
-        yield url
+    async with postgresql.fresh() as url, _perhaps_pooled(request, url) as reached:
+        yield reached
 
 
 @pytest.fixture(params=KINDS)
@@ -58,8 +64,22 @@ async def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> 
         yield f"sqlite:///{tmp_path / 'evse-status.db'}"
         return
     server: PostgresqlServer = request.getfixturevalue("postgresql")
-    async with server.fresh(migrated=False) as url:
+    async with server.fresh(migrated=False) as url, _perhaps_pooled(request, url) as reached:
+        yield reached
+
+
+@asynccontextmanager
+async def _perhaps_pooled(request: pytest.FixtureRequest, url: str) -> AsyncGenerator[str]:
+    if not request.config.getoption("--pooled"):
         yield url
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        defaults = {**(Database.__init__.__kwdefaults__ or {}), "transaction_pooling": True}
+        patched.setattr(Database.__init__, "__kwdefaults__", defaults)
+        patched.setenv("EVSE_STATUS_TRANSACTION_POOLING", "true")
+        async with PoolingProxy(url).running() as proxy:
+            yield proxy.url
+            assert await proxy.residues() == set()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from app.api.pointers import FieldProblem, fields_at_fault, pointer_to
 from app.domain import errors
+from app.store.failures import DatabaseUnavailable
 from app.store.secrets import SecretsUnreadable
 from app.store.writer import WriterBusy
 
@@ -100,7 +101,7 @@ def problem_of(error: BaseException, **where: str) -> Problem:
         sort = SORTS[type(error)]
         found = [] if error.field is None else [FieldProblem(str(error), pointer=pointer_to(error.field, str(error)))]
         return Problem(TYPE + sort.slug, sort.title, sort.status, str(error), found)
-    if isinstance(error, WriterBusy | SecretsUnreadable):
+    if isinstance(error, WriterBusy | DatabaseUnavailable | SecretsUnreadable):
         sort = _HTTP[503]
         return Problem(TYPE + sort.slug, sort.title, 503, str(error))
     log.error("a request failed", exc_info=error, **where)
@@ -154,6 +155,7 @@ HANDLERS: Final[Mapping[Any, Any]] = {
     UnicodeDecodeError: unreadable,
     RecursionError: unreadable,
     WriterBusy: busy,
+    DatabaseUnavailable: busy,
     SecretsUnreadable: busy,
     Exception: unexpected,
 }

@@ -12,7 +12,8 @@ from app.store.database import Database
 @runs
 async def migrate(*, check: bool) -> None:
     """Bring the database to the schema that this version expects, all of it or nothing."""
-    database = Database(settings_from_environment().database_url)
+    settings = settings_from_environment()
+    database = Database(settings.database_url, transaction_pooling=settings.transaction_pooling)
     try:
         current = await migrating.current(database)
         newest = migrating.newest()

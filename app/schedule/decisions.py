@@ -25,10 +25,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A delivery that is ours to send until the lease ends, and since when (UTC)."""
+    """A delivery that is ours to send until the lease ends, and since when (UTC).
+
+    `steady_since`: no step ahead of the clock from then on has escaped the claimer, see `steadiness`.
+    """
 
     delivery: Delivery
     at: datetime
+    steady_since: datetime | None = None
 
     @property
     def key(self) -> tuple[int, int, Aspect]:
@@ -50,6 +54,8 @@ def claimed(row: Delivery, token: str, at: datetime, limits: Limits) -> Delivery
         in_flight=True,
         token=token,
         lease_until=at + limits.lease,
+        # Not empty while it is under way: whoever asks for it anew empties it, which `after_outcome` then notices.
+        acked_digest=row.acked_digest or "",
         suspect=row.suspect or orphaned,
         confirm_at=None if orphaned else row.confirm_at,
     )
@@ -112,7 +118,10 @@ def _confirmed(row: Delivery, claim: Claim, told: Told, at: datetime, limits: Li
         # The latter was set under a clock that has since been stepped back.
         confirm_at = at + limits.settle
     elif suspect and confirm_at is not None and claim.at >= confirm_at:
-        suspect, confirm_at = False, None
+        if claim.steady_since is not None and confirm_at - limits.settle < claim.steady_since:
+            confirm_at = at + limits.settle  # the clock was stepped ahead: the wait may have been none at all
+        else:
+            suspect, confirm_at = False, None
     return msgspec.structs.replace(
         row,
         acked=told.version,

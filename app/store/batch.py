@@ -237,8 +237,12 @@ class Batch:
     async def is_stored(self, connection: AsyncConnection) -> bool:
         """Tell whether this batch was committed after all, by a row that it alone can have inserted.
 
-        Without one, what it did is the same done twice.
+        Without one, what it did is the same done twice. A commit that is still under way is waited for: until it is
+        done PostgreSQL keeps the EVSEs of what was inserted from being locked.
         """
+        if new := self._new["temporary_status"] & self._temporary.keys():
+            evses = {self._temporary[one].evse for one in new}
+            await connection.execute(select(_evse.c.id).where(_evse.c.id.in_(evses)).with_for_update())
         for table, key in ((_temporary, self._new["temporary_status"]), (_evse, self._new["evse"])):
             if written := [one for one in key if one in self._temporary or one in self._evses]:
                 query = select(table.c.id).where(table.c.id.in_(written), table.c.created_at == self.at).limit(1)

@@ -1,22 +1,18 @@
-"""The two engines of one database: a writer, one transaction at a time on SQLite, and readers beside it."""
+"""One database, opened: transactions that write, connections that read, and the lock of an embedded one."""
 
-import asyncio
 import fcntl
-import sqlite3
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.store import dialect
-
-BUSY_TIMEOUT_MS = 10_000  #: only for outsiders, such as a command beside a running service: our own writes queue
+from app.store import dialect, engines
+from app.store.failures import understood
+from app.store.patience import STALL, Patience
 
 
 class DatabaseInUse(Exception):
@@ -26,16 +22,24 @@ class DatabaseInUse(Exception):
 class Database:
     """An opened database. `write()` is a transaction, `read()` a connection that sees every commit before it.
 
-    Args:
-        url: `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`.
+    Whatever is done with it may raise `DatabaseUnavailable`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, transaction_pooling: bool = False, stall: float | None = STALL) -> None:
+        """Open it, which connects to nothing yet.
+
+        Args:
+            url: `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`.
+            transaction_pooling: a proxy before PostgreSQL may give every transaction another session.
+            stall: seconds that a transaction on PostgreSQL may stand idle before it is cut off; `None`: for ever.
+        """
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         if backend not in ("sqlite", "postgresql"):
             raise ValueError(f"a database URL begins with sqlite:/// or postgresql://, not {backend}://")
         self.embedded = backend == "sqlite"
+        self._pooled = transaction_pooling
+        self._patience = Patience(None if self.embedded else stall, said_on_connecting=not transaction_pooling)
         if self.embedded:
             if not parsed.database or parsed.database == ":memory:":
                 raise ValueError("an embedded database needs a file: sqlite:///evse-status.db")
@@ -45,22 +49,46 @@ class Database:
                     f"the folder {self.path.parent} does not exist; sqlite:///name is relative to where you are, "
                     "sqlite:////name is not"
                 )
-            self._writer, self._reader = _sqlite_engines(parsed.set(drivername="sqlite+aiosqlite"))
+            self._url = parsed.set(drivername="sqlite+aiosqlite")
+            self._writer, self._reader = engines.sqlite(self._url)
         else:
             self.path = None
-            self._writer, self._reader = _postgresql_engines(parsed.set(drivername="postgresql+asyncpg"))
+            self._url = parsed.set(drivername="postgresql+asyncpg")
+            self._writer, self._reader = engines.postgresql(
+                self._url, transaction_pooling=transaction_pooling, stall=stall
+            )
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """One transaction: committed on the way out, rolled back on any exception."""
-        async with self._writer.begin() as connection:
-            yield connection
+        async with _connected(self._writer) as connection:
+            await connection.begin()
+            with self._patience.transaction():
+                if limit := self._patience.to_say():
+                    await dialect.limit_idling(connection, limit)
+                yield connection
+                await connection.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection without a transaction, for reading."""
-        async with self._reader.connect() as connection:
+        """A connection for reading; the transaction that a pooling proxy takes sees no less for it."""
+        async with _connected(self._reader) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def migrate(self) -> AsyncGenerator[AsyncConnection]:
+        """One transaction like `write()`, that may take as long as it likes."""
+        if self.embedded:
+            async with self.write() as connection:
+                yield connection
+            return
+        engine = engines.unhurried(self._url, transaction_pooling=self._pooled)
+        try:
+            with understood():
+                async with engine.begin() as connection:
+                    yield connection
+        finally:
+            await engine.dispose()
 
     async def now(self) -> datetime | None:
         """The database's own time, or `None` for an embedded one, whose time is this machine's."""
@@ -79,68 +107,16 @@ class Database:
         await self._reader.dispose()
 
 
-# Parameters are hidden in errors, which end up in logs: among them are reasons, references and digests.
-
-
-def _sqlite_engines(url: Any) -> tuple[AsyncEngine, AsyncEngine]:
-    # One connection: writers queue for it in order, where SQLite's own busy handler would have them poll.
-    writer = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=60)
-    # No overflow: a connection is a thread, and starting and stopping one costs more than waiting for a free one.
-    reader = create_async_engine(
-        url,
-        hide_parameters=True,
-        pool_size=6,
-        max_overflow=0,
-        pool_timeout=60,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-    )
-
-    @event.listens_for(writer.sync_engine, "connect")
-    @event.listens_for(reader.sync_engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        connection.run_async(_into_wal)
-        cursor = connection.cursor()
-        # FULL: a 201 survives a power loss. With group commit it costs no more than NORMAL.
-        for pragma in (
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "journal_size_limit=67108864",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(writer.sync_engine, "begin")
-    def begin(connection: Any) -> None:
-        # A deferred transaction that reads first cannot be upgraded once somebody else has written.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return writer, reader
-
-
-async def _into_wal(connection: Any) -> None:
-    # Two processes that open a new database at once both want it for themselves alone for an instant. SQLite refuses
-    # one of them without asking its busy handler, since both waiting would be for ever; trying again is not.
-    give_up = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            await connection.execute_fetchall("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as failure:
-            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    with understood():
+        async with engine.connect() as connection:
+            try:
+                yield connection
+            except TimeoutError:
+                # Its host may have vanished: to roll back would be to wait for it as long again.
+                await connection.invalidate()
                 raise
-            await asyncio.sleep(0.01)
-        else:
-            return
-
-
-def _postgresql_engines(url: Any) -> tuple[AsyncEngine, AsyncEngine]:
-    writer = create_async_engine(url, hide_parameters=True, pool_size=6, max_overflow=4, pool_pre_ping=True)
-    reader = create_async_engine(
-        url, hide_parameters=True, pool_size=4, max_overflow=8, pool_pre_ping=True, isolation_level="AUTOCOMMIT"
-    )
-    return writer, reader
 
 
 class EmbeddedLock:

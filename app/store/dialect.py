@@ -27,6 +27,11 @@ async def database_now(connection: AsyncConnection) -> datetime:
     return now
 
 
+async def limit_idling(connection: AsyncConnection, seconds: float) -> None:
+    """Have PostgreSQL cut this transaction off once it stands idle for longer."""
+    await connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {seconds * 1000:.0f}")
+
+
 def insert_or_ignore(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that leaves a row alone which is there already."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

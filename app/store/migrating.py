@@ -49,7 +49,7 @@ async def _migrate(database: Database, run: Callable[[Config], None]) -> None:
         config.attributes["connection"] = connection
         run(config)
 
-    async with database.write() as connection:
+    async with database.migrate() as connection:
         if not database.embedded:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
         await connection.run_sync(migrate)

@@ -11,6 +11,7 @@ from app.clock import Clock
 from app.domain.errors import DomainError
 from app.store.batch import Batch, Needs
 from app.store.database import Database
+from app.store.failures import DatabaseUnavailable
 
 GROUP: Final = 256  #: commands committed together at most
 WAITING: Final = 20_000  #: commands that may wait; beyond that callers are told to come back
@@ -22,6 +23,10 @@ Answer = TypeVar("Answer")
 
 class WriterBusy(Exception):
     """Too many commands are waiting, or the writer is shutting down: nothing was written."""
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """It broke in the commit, and nobody could be asked whether it had been done: it must not be done again."""
 
 
 class Command(Protocol[Result]):
@@ -99,26 +104,36 @@ class Writer:
                     self._queue.task_done()
 
     async def _write(self, group: Sequence[tuple[Command[Any], asyncio.Future[Any]]]) -> None:
+        failure = await self._try(group)
+        if isinstance(failure, DatabaseUnavailable) or (failure is not None and len(group) == 1):
+            # Once more: a connection was lost that others replace, or another replica just took the same reference.
+            failure = failure if isinstance(failure, OutcomeUnknown) else await self._try(group)
+        if failure is None:
+            return
+        if isinstance(failure, DatabaseUnavailable):
+            # What holds for one of them holds for all: nobody waits until it has been tried for each.
+            log.warning("changes could not be written", size=len(group), error=str(failure))
+        elif len(group) == 1:
+            log.error("a change could not be written", command=type(group[0][0]).__name__, exc_info=failure)
+        else:
+            log.warning("a group of changes failed, each is tried alone", size=len(group), error=repr(failure))
+            for one in group:
+                await self._write([one])
+            return
+        for _, future in group:
+            _answer(future, failure)
+
+    async def _try(self, group: Sequence[tuple[Command[Any], asyncio.Future[Any]]]) -> Exception | None:
+        """Commit and answer, or return why not."""
         try:
             answers, touched = await self._commit([command for command, _ in group])
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, each command gets a try of its own
-            if len(group) == 1:
-                # Retried alone once more: on PostgreSQL another replica may just have taken the same reference.
-                try:
-                    answers, touched = await self._commit([group[0][0]])
-                except Exception as again:
-                    log.exception("a change could not be written", command=type(group[0][0]).__name__)
-                    _answer(group[0][1], again)
-                    return
-            else:
-                log.warning("a group of changes failed, each is tried alone", size=len(group), error=repr(error))
-                for one in group:
-                    await self._write([one])
-                return
+        except Exception as error:  # noqa: BLE001 - the caller decides what becomes of it
+            return error
         for (_, future), answer in zip(group, answers, strict=True):
             _answer(future, answer)
         if touched:
             self._tell()
+        return None
 
     def _tell(self) -> None:
         try:
@@ -142,15 +157,18 @@ class Writer:
                 ]
                 touched = await batch.write(connection)
                 answers = decided
-        except Exception:
+        except Exception as failure:
             # If it broke in the commit itself, the answer may be all that was lost: done again, it would be done twice.
-            if answers is None or not await self._landed(batch):
+            if answers is None or not await self._landed(batch, failure):
                 raise
         return answers, touched
 
-    async def _landed(self, batch: Batch) -> bool:
-        async with self._database.read() as connection:
-            return await batch.is_stored(connection)
+    async def _landed(self, batch: Batch, failure: Exception) -> bool:
+        try:
+            async with self._database.write() as connection:
+                return await batch.is_stored(connection)
+        except DatabaseUnavailable:
+            raise OutcomeUnknown("the database is away, and may have done it") from failure
 
 
 def _asked(command: Command[Any]) -> Needs | DomainError:
