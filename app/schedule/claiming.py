@@ -12,6 +12,7 @@ from app.domain.delivery import Delivery, Notice
 from app.domain.partner import Partner
 from app.domain.presentation import Gate
 from app.schedule.decisions import Claim, Limits, claimed
+from app.schedule.steadiness import Steadiness
 from app.store import deliveries, presented
 from app.store.database import Database
 
@@ -52,6 +53,7 @@ class Claimer:
         self._limits = limits
         self._channel = channel
         self._token = token
+        self._steadiness = Steadiness(clock)
 
     async def next_due(self, partner: Partner) -> datetime | None:
         """When something that nobody is busy with is due at `partner`; now or earlier where it is."""
@@ -67,6 +69,7 @@ class Claimer:
         probing = not self._channel.lane.exclusive and partner.failures > 0
         async with self._database.write() as connection:
             at, ticked = self._clock.now(), self._clock.monotonic()
+            steady_since = self._steadiness.since(at)
             if (self._channel.lane.exclusive or probing) and not await deliveries.take_lane(
                 connection, partner.id, self._token, at, self._limits.lease
             ):
@@ -91,7 +94,7 @@ class Claimer:
         taken = Taken([], [], probing)
         for row in rows:
             notice, recheck_at = notices[row.evse]
-            claim = Claim(row, at)
+            claim = Claim(row, at, steady_since)
             if recheck_at is not None and recheck_at <= at:
                 taken.early.append(claim)  # reconcile has not seen the latest: what we would say is about to be wrong
             else:
