@@ -22,8 +22,6 @@ from app.schedule.decisions import (
     put_back,
     standing_after,
 )
-from tests.unit import delivery_simulation
-from tests.unit.delivery_simulation import Flaw
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -68,6 +66,11 @@ def after(claim: Claim, outcome: Outcome, at: datetime, said: Told | None = None
 
 def test_a_claim_owns_the_row_until_its_lease_ends_and_changes_nothing_else() -> None:
     assert claimed(row(), "t1", AT, LIMITS) == row(in_flight=True, token="t1", lease_until=AT + LIMITS.lease)
+
+
+def test_what_was_never_acknowledged_is_not_empty_while_it_is_under_way_so_that_emptying_it_is_noticed() -> None:
+    assert claimed(row(acked_digest=None), "t1", AT, LIMITS).acked_digest == ""
+    assert needs_sending(claimed(row(acked_digest=None), "t1", AT, LIMITS), told())
 
 
 def test_a_row_whose_owner_died_in_flight_is_suspect_from_its_next_claim_on() -> None:
@@ -195,6 +198,12 @@ def test_what_is_asked_for_anew_while_it_turns_out_to_be_known_is_owed_all_the_s
     assert (new.acked_digest, new.next_at) == (None, AT + SECOND)
 
 
+def test_what_was_asked_for_anew_is_owed_even_if_nothing_had_been_acknowledged_before() -> None:
+    claim = claim_of(row(acked=None, acked_digest=None))
+    new = after(claim, YES, AT + SECOND, acked_digest=None, next_at=AT)
+    assert (new.acked, new.acked_digest, new.next_at) == (None, None, AT + SECOND)
+
+
 # The settle rule
 
 
@@ -235,6 +244,20 @@ def test_a_lost_answer_to_the_confirmation_starts_the_settling_over() -> None:
 def test_a_confirmation_set_under_a_clock_since_stepped_back_is_set_anew_and_not_sent_again_and_again() -> None:
     new = after(claim_of(row(suspect=True, confirm_at=AT + timedelta(days=3650))), YES, AT + SECOND)
     assert (new.suspect, new.next_at) == (True, AT + SECOND + LIMITS.settle)
+
+
+@pytest.mark.parametrize(
+    ("steady_for", "settled"),
+    [(timedelta(0), False), (LIMITS.settle - SECOND, False), (LIMITS.settle, True), (timedelta(days=1), True)],
+    ids=["stepped ahead", "stepped ahead during the wait", "as long as the wait", "for long"],
+)
+def test_a_wait_that_ended_by_a_step_of_the_clock_does_not_settle_and_begins_anew(
+    steady_for: timedelta, settled: bool
+) -> None:
+    confirming = claimed(row(suspect=True, confirm_at=AT), "t1", AT, LIMITS)
+    new = after(Claim(confirming, AT, steady_since=AT - steady_for), YES, AT + SECOND)
+    later = None if settled else AT + SECOND + LIMITS.settle
+    assert (new.suspect, new.confirm_at, new.next_at) == (not settled, later, later)
 
 
 # How the partner stands
@@ -333,21 +356,3 @@ def test_a_partner_is_held_while_paused_or_until_its_time_unless_that_is_further
     different: dict[str, Any], held: bool
 ) -> None:
     assert is_held(partner(**different), AT, LIMITS) is held
-
-
-# All of it together, through hundreds of histories
-
-
-def test_every_history_ends_with_every_partner_on_the_truth() -> None:
-    assert [*delivery_simulation.wrong_histories(range(300))] == []
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-def test_every_one_of_ten_thousand_histories_ends_with_every_partner_on_the_truth() -> None:
-    assert [*delivery_simulation.wrong_histories(range(300, 10_300))] == []
-
-
-@pytest.mark.parametrize("flaw", Flaw)
-def test_the_histories_are_hard_enough_that_without_the_settle_rule_some_end_wrong(flaw: Flaw) -> None:
-    assert any(True for _ in delivery_simulation.wrong_histories(range(300), flaw))
