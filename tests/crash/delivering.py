@@ -4,17 +4,20 @@ With or without deaths the same is asked at the same times, so that in the end t
 """
 
 import asyncio
+import contextlib
 import itertools
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import func, or_, select, union_all
 
+from app.domain.errors import AlreadyOver
 from app.domain.status import Kind
 from app.schedule.decisions import Limits
 from app.schedule.dispatch import Dispatcher
@@ -25,7 +28,7 @@ from app.store.tables import metadata
 from app.store.writer import Writer
 from tests.builders import HOUR, MINUTE, SENSOR, plan_by_ref, register, report, stored
 from tests.crash.dying import Say, die_at
-from tests.crash.notebook import Line, Notebook, written
+from tests.crash.notebook import Line, Notebook, shown_by, written
 from tests.crash.writing import evse_id, half_done
 from tests.integration.scripted_channel import SECRETS, add_partner
 
@@ -37,11 +40,13 @@ LIMITS: Final = Limits(
     back_off_longest=timedelta(milliseconds=10),
     retry_slowly=HOUR,
 )
-LAST_STEP: Final = 5  #: of a story
+LAST_STEP: Final = 7  #: of a story
 #: After a death the next life begins that much later: by then every lease of the dead has run out.
 LATER: Final = LIMITS.lease + timedelta(seconds=1)
-_POLL: Final = 0.012  #: seconds
-_POKES: Final = 8  #: how often it is looked in vain before everybody is woken again
+_POLL: Final = 0.02  #: seconds
+_SOON: Final = timedelta(seconds=0.5)
+_NEAR: Final = timedelta(milliseconds=200)  #: what is put off only until then is under way
+_POKES: Final = 5  #: how often it is looked in vain before everybody is woken again
 PARTNERS: Final = ("many", "exclusive")
 
 _presented = metadata.tables["presented"].c
@@ -86,13 +91,28 @@ class LeftOff(msgspec.Struct, frozen=True):
         )
 
 
+class Since(Enum):
+    """From when the steps are counted after which a life dies."""
+
+    BIRTH = auto()
+    OWN = auto()  #: it begins with its own EVSE
+    WRITTEN = auto()  #: a partner has applied something
+
+
+class Death(msgspec.Struct, frozen=True):
+    """So many steps after the `nth` time that this happens."""
+
+    step: int
+    since: Since
+    nth: int = 1
+
+
 class Work(msgspec.Struct, frozen=True):
     """What a life is to do: the EVSEs that earlier lives left off, then one of its own."""
 
     number: int
     left_off: dict[int, LeftOff] = {}
-    dies_at: int | None = None
-    dies_at_its_own: bool = False  #: count from where it begins with its own EVSE
+    death: Death | None = None
     is_last: bool = False  #: see to it that nothing is left to be confirmed
 
 
@@ -114,23 +134,29 @@ async def introduce(url: str, _say: Say) -> None:
 
 
 async def life(url: str, file: Path, work: Work, say: Say) -> None:
-    if work.dies_at is not None and not work.dies_at_its_own:
-        die_at(work.dies_at)
+    happened: Counter[Since] = Counter()
+
+    def happens(what: Since) -> None:
+        happened[what] += 1
+        if work.death is not None and (work.death.since, work.death.nth) == (what, happened[what]):
+            die_at(work.death.step)
+
+    happens(Since.BIRTH)
     left_off = sorted(work.left_off.items())
     clock = SteppedClock(min([_resumed(*one) for one in left_off], default=began(work.number)))
     database = Database(url)
-    channels = {one.name: one for one in (Notebook(file, exclusive=True), Notebook(file, exclusive=False))}
+    notebooks = [Notebook(file, exclusive=one, wrote=lambda: happens(Since.WRITTEN)) for one in (True, False)]
+    channels = {one.name: one for one in notebooks}
     dispatcher = Dispatcher(database, clock, SECRETS, channels, limits=LIMITS, timeout=1)
     reconciler = Reconciler(database, clock, promised=dispatcher.promised)
     writer = Writer(database, clock, committed=reconciler.look)
-    service = _Alive(database, clock, writer, reconciler, dispatcher)
+    service = _Alive(database, clock, writer, reconciler, dispatcher, file)
     for part in (dispatcher, reconciler, writer):
         await part.start()
     for number, left in left_off:
         clock.set(_resumed(number, left))
         await service.tell(number, left.answered + 1, say)
-    if work.dies_at is not None and work.dies_at_its_own:
-        die_at(work.dies_at)
+    happens(Since.OWN)
     clock.set(began(work.number))
     await service.tell(work.number, 0, say)
     if work.is_last:
@@ -150,12 +176,14 @@ class _Alive:
         writer: Writer,
         reconciler: Reconciler,
         dispatcher: Dispatcher,
+        file: Path,
     ) -> None:
         self._database = database
         self._clock = clock
         self._writer = writer
         self._reconciler = reconciler
         self._dispatcher = dispatcher
+        self._file = file
 
     async def tell(self, number: int, first: int, say: Say) -> None:
         """The story of one EVSE from a step on, one a minute; what is answered is said before anything comes of it."""
@@ -167,6 +195,8 @@ class _Alive:
                 await happens()
                 say({"evse": number, "answered": step})
                 await self._quiet()
+                for wrong in await self._untold():
+                    say({"evse": number, "wrong": wrong})
 
     async def settle(self) -> None:
         """Let time pass until nothing is owed any more: what has to be confirmed waits for a while, each time."""
@@ -184,13 +214,17 @@ class _Alive:
         sensor = msgspec.structs.replace(SENSOR, id=f"sensor-{number}")
         works: dict[str, Any] = {"by": sensor, "kind": Kind.MAINTENANCE, "valid_to": begin + 2.5 * MINUTE}
         bay: dict[str, Any] = {"by": sensor, "kind": Kind.BLOCKED, "valid_to": begin + 2 * HOUR}
+        flicker: dict[str, Any] = {"by": sensor, "kind": Kind.BLOCKED, "valid_to": begin + 6 * MINUTE + _SOON}
         return (
             lambda: register(writer, site),
             lambda: plan_by_ref(writer, "works", site, **works),
             lambda: report(writer, "Charging", site),  # behind the works, until they are over half a minute later
             _nothing,
             lambda: plan_by_ref(writer, "bay", site, **bay),
-            lambda: writer.run(EndByRef(sensor, "bay")),  # what was acknowledged last is true again
+            lambda: writer.run(EndByRef(sensor, "bay")),
+            # Over before anybody can come back from a death: what was acknowledged before is true again.
+            lambda: _unless_over(plan_by_ref(writer, "flicker", site, **flicker)),
+            _nothing,
         )
 
     async def _quiet(self) -> None:
@@ -203,8 +237,21 @@ class _Alive:
             if not await self._is_due():
                 return
 
+    async def _untold(self) -> list[str]:
+        """When nothing is due, every partner shows what is shown."""
+        told = shown_by(written(self._file))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(_presented.evse, _presented.what))).all()
+        wrong = [
+            f"{partner} shows {told.get((partner, evse))}, and must show {what}"
+            for evse, what in rows
+            for partner in PARTNERS
+            if told.get((partner, evse)) != what
+        ]
+        return [] if await self._is_due() else wrong
+
     async def _is_due(self) -> bool:
-        at = self._clock.now()
+        at = self._clock.now() + _NEAR
         boundary = select(_presented.evse).where(_presented.recheck_at <= at)
         delivery = select(_delivery.evse).where(or_(_delivery.next_at <= at, _delivery.in_flight))
         async with self._database.read() as connection:
@@ -214,12 +261,16 @@ class _Alive:
 async def _nothing() -> None: ...
 
 
+async def _unless_over(asked: Awaitable[Any]) -> None:
+    with contextlib.suppress(AlreadyOver):
+        await asked
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """Where the story of one EVSE has led: what is shown, after how many changes, and what each partner shows."""
+    """Where the story of one EVSE has led: what is shown, and what each partner shows."""
 
     what: str
-    version: int
-    partners: dict[str, str]
+    partners: dict[str, str | None]
 
 
 async def outcomes(url: str, file: Path) -> dict[int, Outcome]:
@@ -228,11 +279,12 @@ async def outcomes(url: str, file: Path) -> dict[int, Outcome]:
     try:
         keys = {row["id"]: row["evse_id"] for row in await stored(database, "evse")}
         numbers = {key: int(site.removeprefix(evse_id(0)[:-1])) for key, site in keys.items()}
-        told: dict[int, dict[str, str]] = defaultdict(dict)
-        for line in written(file):
-            told[line.evse][line.partner] = line.what
+        told = shown_by(written(file))
         rows = await stored(database, "presented")
-        return {numbers[row["evse"]]: Outcome(row["what"], row["version"], told[row["evse"]]) for row in rows}
+        return {
+            numbers[row["evse"]]: Outcome(row["what"], {one: told.get((one, row["evse"])) for one in PARTNERS})
+            for row in rows
+        }
     finally:
         await database.close()
 

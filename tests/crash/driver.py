@@ -10,12 +10,15 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from app.logs import configure
 from tests.crash import delivering, writing
 from tests.crash.dying import Lived, live, steps_of
+
+STORED_AFTER: Final = 40  #: steps after a partner has been told that this is stored, about
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -51,31 +54,43 @@ def die_writing(url: str, count: int) -> Report:
     )
 
 
+def deaths(steps: int, count: int) -> Iterator[delivering.Death]:
+    """Spread `count` deaths over a life of so many steps; a third of them lie just after a partner has been told."""
+    for number, step in enumerate(points(steps, count)):
+        match number % 3:
+            case 0:
+                yield delivering.Death(step, delivering.Since.BIRTH)
+            case 1:
+                yield delivering.Death(step, delivering.Since.OWN)
+            case _:
+                nth = random.randint(1, 2 * delivering.LAST_STEP)
+                yield delivering.Death(random.randint(1, STORED_AFTER), delivering.Since.WRITTEN, nth)
+
+
 def die_delivering(url: str, file: Path, count: int) -> Report:
     """Each life dies with an EVSE of its own, or in going on with those that earlier ones left."""
     live(partial(delivering.introduce, url))
-    undisturbed = delivering.Work(0)
-    steps = steps_of(partial(delivering.life, url, file, undisturbed))
+    steps = steps_of(partial(delivering.life, url, file, delivering.Work(0)))
+    works = [delivering.Work(number, death=death) for number, death in enumerate(deaths(steps, count), start=1)]
+    works.append(delivering.Work(len(works) + 1, is_last=True))
     left_off: dict[int, delivering.LeftOff] = {}
+    wrong: list[str] = []
     killed = accepted = 0
-    numbers = list(enumerate(points(steps, count), start=1))
-    last = delivering.Work(len(numbers) + 1, is_last=True)
-    works = [delivering.Work(number, {}, step, number % 3 > 0) for number, step in numbers]
-    for work in [*works, last]:
-        lived = live(partial(delivering.life, url, file, msgspec.structs.replace(work, left_off=dict(left_off))))
+    for work in works:
+        lived = live(partial(delivering.life, url, file, msgspec.structs.replace(work, left_off=left_off)))
         killed += lived.killed
-        accepted += len(lived.said)
-        left_off.setdefault(work.number, delivering.LeftOff())
+        accepted += sum("answered" in said for said in lived.said)
+        wrong += [f"life {work.number}: {said}" for said in lived.said if "wrong" in said]
         after = {
             number: left.after(said for said in lived.said if said["evse"] == number)
-            for number, left in left_off.items()
+            for number, left in {work.number: delivering.LeftOff(), **left_off}.items()
         }
         left_off = {number: left for number, left in after.items() if not left.is_over}
     ends = asyncio.run(delivering.outcomes(url, file))
-    wrong = asyncio.run(delivering.left_over(url, file, ends))
+    wrong += asyncio.run(delivering.left_over(url, file, ends))
     wrong += [f"{number} came to {end}, undisturbed to {ends[0]}" for number, end in ends.items() if end != ends[0]]
-    if len(ends) != len(works) + 2:
-        wrong.append(f"{len(works) + 2} EVSEs, {len(ends)} are there")
+    if len(ends) != len(works) + 1:
+        wrong.append(f"of {len(works) + 1} EVSEs {len(ends)} are there")
     return Report(lives=len(works), killed=killed, steps=steps, accepted=accepted, wrong=wrong)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,12 @@ class Notebook:
 
     knows_evse_ids_only = True
 
-    def __init__(self, file: Path, *, exclusive: bool) -> None:
+    def __init__(self, file: Path, *, exclusive: bool, wrote: Callable[[], None]) -> None:
+        """`wrote` is called when something has been applied and nobody else knows of it yet."""
         self.name = "exclusive" if exclusive else "many"
         self.lane = Lane(in_flight=1 if exclusive else 4, exclusive=exclusive)
         self._file = file
+        self._wrote = wrote
         self._numbers = itertools.count(1)
 
     def shows(self, what: What) -> str | None:
@@ -53,6 +55,7 @@ class Notebook:
         file = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(file, msgspec.json.encode(line) + b"\n")
         os.close(file)
+        self._wrote()
         await asyncio.sleep(0)
         return Unknown("the answer was lost") if number % 5 == 0 else Delivered("ok")
 
@@ -75,3 +78,8 @@ class _Connection:
 def written(file: Path) -> list[Line]:
     """All that was ever applied, in order."""
     return [msgspec.json.decode(line, type=Line) for line in file.read_bytes().splitlines()]
+
+
+def shown_by(lines: Iterable[Line]) -> dict[tuple[str, int], str]:
+    """What each partner shows of each EVSE: what it applied last."""
+    return {(line.partner, line.evse): line.what for line in lines}

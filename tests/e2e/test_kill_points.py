@@ -41,9 +41,9 @@ async def test_what_was_accepted_is_kept_and_nothing_is_half_done_wherever_the_p
 async def test_a_story_interrupted_anywhere_ends_for_every_partner_as_the_same_one_undisturbed(
     database_url: str, tmp_path: Path
 ) -> None:
-    report = await died(database_url, "delivering", 40, tmp_path)
+    report = await died(database_url, "delivering", 24, tmp_path)
     assert report.wrong == []
-    assert report.killed >= 30
+    assert report.killed >= 20
 
 
 @pytest.mark.long
