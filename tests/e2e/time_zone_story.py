@@ -96,7 +96,12 @@ class Partners:
 async def tell(url: str) -> dict[str, Any]:
     """What the service answered, told and stored."""
     clock, heard, answers = FrozenClock(START), Partners(), list[Any]()
-    settings = Settings(database_url=url, secret_key=SecretStr(SECRET_KEY), actual_status_max_age=timedelta(days=400))
+    settings = Settings(
+        database_url=url,
+        secret_key=SecretStr(SECRET_KEY),
+        actual_status_max_age=timedelta(days=400),
+        reassert_every=timedelta(),  # it looks by the machine's timers, and so at another moment each time
+    )
     service = Service(settings, clock=clock)
     if not service.database.embedded:
         await _set_zone_of(service)
@@ -163,14 +168,20 @@ async def _settled(service: Service, clock: FrozenClock) -> None:
     async def computed() -> bool:
         service.reconciler.look()
         due = await service.reconciler.next_at()
-        return due is None or due > clock.now()
+        new = [row for row in await stored(service.database, "partner") if row["introduced"] < row["generation"]]
+        return not new and (due is None or due > clock.now())
+
+    async def calm() -> bool:
+        return not any(row["in_flight"] for row in await stored(service.database, "delivery"))
 
     async def told() -> bool:
         service.dispatcher.promised()
         return not any(row["next_at"] or row["in_flight"] for row in await stored(service.database, "delivery"))
 
-    await _until(computed)
-    clock.advance(timedelta(seconds=1))  # a lane that came before reconcile comes back a moment later
+    for _ in range(2):
+        await _until(computed)
+        await _until(calm)
+        clock.advance(timedelta(seconds=1))  # a lane that came before reconcile comes back a moment later
     await _until(told)
 
 
