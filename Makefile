@@ -6,10 +6,10 @@ STAMP   = $(VENV)/.installed
 PYTEST  = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long check format openapi pins clean
+.PHONY: help setup demo serve test test-long test-pooled check format openapi pins clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements/develop.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -32,6 +32,9 @@ test: $(STAMP) ## every test but the long soaks
 
 test-long: $(STAMP) ## the long soaks
 	$(PYTEST) -m long
+
+test-pooled: $(STAMP) ## the tests on PostgreSQL, through a proxy that pools transactions
+	$(PYTEST) -n auto -m "not long" -k "not sqlite" --pooled tests/integration tests/e2e
 
 check: $(STAMP) ## what CI checks: style, types, layers
 	$(BIN)/ruff format --check .

@@ -8,12 +8,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from app.store.database import Database
 from app.store.writer import Writer
 from tests.clock import FrozenClock
 from tests.databases import KINDS, PostgresqlServer, make_sqlite_template, postgresql_server
 from tests.pooling_proxy import PoolingProxy
+
+# Plain tracebacks: the pretty ones, with all local variables, keep the event loop busy for seconds.
+_plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,7 @@
 """A proxy that pools transactions, as PgBouncer does, and is as contrary about it as it may be.
 
 No transaction of a client gets the server connection of one shortly before, so whatever rests on a session breaks. It
-can also do what networks do: break connections, let nobody in, stand still, break a connection but not its last words.
+can also do what networks do: break connections, let nobody in, stand still, or deliver last words after a break.
 """
 
 import asyncio

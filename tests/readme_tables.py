@@ -46,6 +46,8 @@ def rendered(text: str) -> str:
 def _default(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     if isinstance(value, timedelta):
         seconds = int(value.total_seconds())
         for unit, size in (("D", 86400), ("H", 3600), ("M", 60)):

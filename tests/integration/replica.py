@@ -1,6 +1,7 @@
 """One whole service in this process, called as by HTTP, with a partner that answers by script."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -75,3 +76,12 @@ async def admin_key(database: Database) -> str:
     async with database.write() as connection:
         await keys.add(connection, made)
     return key
+
+
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], within: float = 30) -> None:
+    async with asyncio.timeout(within):
+        while True:
+            answer = holds()
+            if await answer if isinstance(answer, Awaitable) else answer:
+                return
+            await asyncio.sleep(0.02)

@@ -19,7 +19,7 @@ from app.store.writer import Writer
 from tests.builders import HOUR, plan, plan_by_ref, register, stored
 from tests.clock import FrozenClock
 from tests.databases import PostgresqlServer
-from tests.integration.replica import admin_key, replica
+from tests.integration.replica import admin_key, eventually, replica
 from tests.integration.scripted_channel import Rig, ScriptedChannel
 from tests.pooling_proxy import PoolingProxy
 
@@ -193,9 +193,3 @@ async def test_a_connection_that_broke_meanwhile_is_replaced_unnoticed(proxy: Po
             proxy.cut()
             assert len(await stored(database, "temporary_status")) == count
         await writer.stop()
-
-
-async def eventually(holds: Callable[[], bool], within: float = 30) -> None:
-    async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110 - others make it hold
-            await asyncio.sleep(0.01)
