@@ -69,8 +69,8 @@ class Settings(BaseSettings):
         default=timedelta(days=1),
         ge=timedelta(0),
         le=timedelta(days=365),
-        description="within what time everything that partners acknowledged is told once more, in case they lost it; "
-        "`PT0S`: never",
+        description="in what time everything that partners acknowledged is told once more, in case they lost it; what "
+        "they were told within half of it has its turn in the next round; `PT0S`: never",
     )
     attempts_kept: timedelta = Field(
         default=timedelta(days=7), gt=timedelta(0), description="how long the log of attempts is kept"

@@ -79,7 +79,9 @@ class Claimer:
                 return claimed(row, uuid.uuid4().hex, at, self._limits)
 
             limit = 1 if probing else room  # it may have begun to fail since the room was counted
-            rows = await deliveries.claim(connection, partner, at, limit, self._limits.lease, take, busy=busy)
+            rows = await deliveries.claim(
+                connection, partner, at, limit, self._limits.lease, take, busy, probing=partner.failures > 0
+            )
             if not rows:
                 if probing:
                     await deliveries.release_lane(connection, partner.id, self._token)

@@ -71,10 +71,14 @@ def after_outcome(
 ) -> Delivery | None:
     """Return what remains of `row`, as it is in the store now, after a claim came to `outcome`.
 
-    `None` if the claim is no longer ours: somebody else owns the row and has marked it suspect.
+    `None` if the claim is no longer ours, and nothing was put back by it: whoever took the row over marked it suspect.
     """
     if row.token != claim.delivery.token:
-        return None
+        if not needs_sending(claim.delivery, told) or not isinstance(outcome, Delivered | Unknown):
+            return None
+        # We were frozen for longer than our lease, and what we then said may lie over something newer.
+        due = row.next_at if row.in_flight or (row.next_at is not None and row.next_at < at) else at
+        return msgspec.structs.replace(row, suspect=True, confirm_at=None, next_at=due)
     row = msgspec.structs.replace(row, in_flight=False, token=None, lease_until=None)
     if (row.generation, row.acked_digest) != (claim.delivery.generation, claim.delivery.acked_digest):
         # The partner was reconfigured meanwhile, or this EVSE was asked for anew: whatever the partner said, it said
@@ -126,7 +130,8 @@ def _confirmed(row: Delivery, claim: Claim, told: Told, at: datetime, limits: Li
         row,
         acked=told.version,
         acked_digest=told.digest,
-        acked_at=at,
+        # Not where the partner could tell no difference, so that nothing was sent: re-assertion counts from here.
+        acked_at=at if row.acked_at is None or needs_sending(claim.delivery, told) else row.acked_at,
         suspect=suspect,
         confirm_at=confirm_at,
         rejected_version=None,

@@ -35,9 +35,12 @@ class Reassertion:
             last_key = await presented.last_evse(connection)
         ranges = share(since, at, self._round, last_key)
         for partner in receivers:
-            if partner.paused or partner.failures:
-                continue  # whoever is away gets what is true when it is back; what it has can wait for the next round
+            if partner.paused:
+                continue  # it gets what is true afterwards; what it has can wait for the next round
             async with self._database.write() as connection:
+                # So can one that is away, if what it is owed will find out when it is back; else this does.
+                if partner.failures and await deliveries.is_owed(connection, partner.id):
+                    continue
                 for after, up_to in ranges:
                     # Spread over the time until the next run, so that news never queue behind all of it.
                     await deliveries.owe_anew(

@@ -73,10 +73,13 @@ async def claim(
     longest_lease: timedelta,
     take: Callable[[Delivery], Delivery],
     busy: Collection[int] = (),
+    *,
+    probing: bool = False,
 ) -> list[Delivery]:
     """Lock up to `limit` rows that are due and free, and store what `take` makes of each.
 
     `busy` are EVSEs that the caller itself is talking about: not free, whatever the clock says of their leases.
+    `probing`: first what was tried least, as one EVSE that the partner chokes on must not be the probe each time.
     """
     taken: list[Delivery] = []
     # One after the other: asked for with one OR, the index could only say which rows are this partner's.
@@ -84,7 +87,9 @@ async def claim(
         query = select(_delivery).where(due, *_claimable(partner, at, longest_lease))
         if busy:
             query = query.where(_delivery.c.evse.not_in(busy))
-        query = query.order_by(_delivery.c.next_at, _delivery.c.evse).limit(limit).with_for_update(skip_locked=True)
+        order = (_delivery.c.next_at, _delivery.c.evse)
+        query = query.order_by(*((_delivery.c.attempts, *order) if probing else order))
+        query = query.limit(limit).with_for_update(skip_locked=True)
         taken = [take(delivery_from(row)) for row in (await connection.execute(query)).mappings()]
         if taken:
             await connection.execute(_replace, [_keyed(one) for one in taken])
@@ -150,6 +155,12 @@ async def latest_record(connection: AsyncConnection) -> datetime | None:
 async def bring_forward(connection: AsyncConnection, at: datetime) -> None:
     """Have whatever is owed tried now: it may have been put off under a clock that has since been stepped back."""
     await connection.execute(update(_delivery).where(_delivery.c.next_at > at).values(next_at=at))
+
+
+async def is_owed(connection: AsyncConnection, partner: int) -> bool:
+    """Tell whether anything is due to a partner, now or later."""
+    query = select(_delivery.c.evse).where(_delivery.c.partner == partner, _delivery.c.next_at.is_not(None)).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def owe_anew(
@@ -258,7 +269,11 @@ _owe: Final = (
     .where(_this_row)
     .values(
         want=bindparam("new_want"),
-        next_at=case((_delivery.c.next_at < _due_at, _delivery.c.next_at), else_=_due_at),
+        # Nothing due now takes nothing back: somebody may just have asked for it.
+        next_at=case(
+            (or_(_due_at.is_(None), _delivery.c.next_at < _due_at), _delivery.c.next_at),
+            else_=_due_at,
+        ),
         acked_digest=case(
             (_delivery.c.generation == bindparam("new_generation"), _delivery.c.acked_digest), else_=None
         ),

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from app.channels.channel import NotSent, Rejected
+from app.domain.status import Kind
 from app.schedule.housekeeping import Housekeeping
 from app.schedule.reassertion import Reassertion, share
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import HOUR, MINUTE, register, report, stored
+from tests.builders import HOUR, MINUTE, plan_by_ref, register, report, stored
 from tests.clock import START, FrozenClock
 from tests.integration.scripted_channel import Rig, ScriptedChannel, add_partner
 
@@ -123,18 +124,54 @@ async def test_news_are_not_held_up_and_what_is_owed_anyway_is_owed_once(
     assert [row["next_at"] for row in await stored(rig.database, "delivery")] == [row["next_at"] for row in before]
 
 
+async def test_a_partner_that_failed_and_is_owed_nothing_is_found_out_about(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet(rig, channel, 3)
+    await house.do_what_is_due()
+    await rig.change(failures=3, last_error="away")
+    await rounds(house, rig, clock, 2)
+    assert {one.evse for one in channel.said} == {1, 2, 3}
+    assert [row["failures"] for row in await stored(rig.database, "partner")] == [0]
+
+
+async def test_windows_that_are_renewed_all_the_time_keep_nothing_from_its_turn(
+    rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet(rig, channel, 3)
+    await house.do_what_is_due()
+    for number in range(3):
+        for _ in range(8):
+            # `until` moves, and with it the version; the words do not.
+            until = clock.now() + HOUR
+            await plan_by_ref(rig.writer, "bay", "DE*ABC*E0", kind=Kind.BLOCKED, valid_to=until)
+            await rig.catch_up()
+            await settled(rig)
+            await rounds(house, rig, clock, 1 / 8)
+        if number == 0:
+            channel.said.clear()
+    assert {one.evse for one in channel.said} == {1, 2, 3}
+
+
 @pytest.mark.parametrize("state", ["paused", "failing"])
 async def test_who_is_away_is_not_owed_more_for_it(
     rig: Rig, channel: ScriptedChannel, house: Housekeeping, clock: FrozenClock, state: str
 ) -> None:
     await fleet(rig, channel)
     await house.do_what_is_due()
-    changes = {"paused": True} if state == "paused" else {"failures": 3}
-    await rig.change(**changes)
+    channel.answer = lambda _said: NotSent("away", HOUR)
+    if state == "paused":
+        await rig.change(paused=True)
+    else:
+        await report(rig.writer, "Charging", "DE*ABC*E0")  # what it is owed finds out when it is back
+        with capture_logs():
+            await rig.catch_up()
+            await rig.until(lambda: bool(channel.said))
+    before = [row["evse"] for row in await stored(rig.database, "delivery") if row["next_at"] is not None]
     for _ in range(24):
         clock.advance(10 * MINUTE)
         await house.do_what_is_due()
-    assert [row["next_at"] for row in await stored(rig.database, "delivery")] == [None] * 24
+    assert [row["evse"] for row in await stored(rig.database, "delivery") if row["next_at"] is not None] == before
 
 
 async def test_what_a_partner_refused_stays_parked_and_what_it_pulls_is_not_pushed(

@@ -49,6 +49,15 @@ def _newer_cancels(row: Delivery, claim: Claim, told: Told, outcome: Outcome, at
     return _trusting(new) if row.confirm_at is not None and isinstance(outcome, Delivered) else new
 
 
+def says_nothing_when_late(
+    row: Delivery, claim: Claim, told: Told, outcome: Outcome, at: datetime, limits: Limits
+) -> Settled:
+    """As if an owner that lost its row died before it could tell what it had been answered."""
+    if row.token != claim.delivery.token:
+        return None
+    return decisions.after_outcome(row, claim, told, outcome, at, limits)
+
+
 def _any_token(row: Delivery, claim: Claim, told: Told, outcome: Outcome, at: datetime, limits: Limits) -> Settled:
     mine = msgspec.structs.replace(row, token=claim.delivery.token)
     return decisions.after_outcome(mine, claim, told, outcome, at, limits)
@@ -91,5 +100,6 @@ class Flaw(Enum):
     GENERATION_NOT_CHECKED = Rules(after_outcome=_any_generation)
     ASKED_ANEW_AND_NOT_NOTICED = Rules(claimed=_empty)
     LEASE_NOT_LOOKED_AT_AGAIN = Rules(looks_at_its_lease=False)
-    LEASE_BY_ONE_CLOCK = Rules(by_both_clocks=False)
+    # What it leads to is put right by an owner that lives to be answered; not so by one that dies before.
+    LEASE_BY_ONE_CLOCK = Rules(by_both_clocks=False, after_outcome=says_nothing_when_late)
     WHAT_CAME_MEANWHILE_IS_FORGOTTEN = Rules(after_outcome=_newer_forgotten)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.simulation.ambushes import a_freeze_on_the_way_to_the_socket
+from tests.simulation.flaws import says_nothing_when_late
 from tests.simulation.plan import ambush_of, plan_of
 from tests.simulation.playing import play, report
 from tests.simulation.rules import Rules
@@ -40,13 +41,15 @@ def test_a_history_takes_the_same_course_whenever_it_is_played() -> None:
         assert play(plan_of(seed)).trace == play(plan_of(seed)).trace
 
 
-def test_a_process_frozen_on_the_way_to_the_socket_is_the_limit_but_not_for_a_partner_that_compares_versions() -> None:
-    # For longer than it takes to settle, between the last look at the lease and the first byte. Nobody here can tell.
-    histories = [
-        play(ambush_of(seed, a_freeze_on_the_way_to_the_socket), Rules(written_within=FOR_EVER)) for seed in range(50)
-    ]
-    assert all(one.end.newest == one.end.truth for one in histories)
-    assert any(one.end.last_written != one.end.truth for one in histories)
+def test_what_a_process_frozen_on_the_way_to_the_socket_put_back_is_put_right_if_it_lives_to_be_answered() -> None:
+    # Frozen for longer than it takes to settle, between the last look at the lease and the first byte: nobody else
+    # can tell. If it dies before it is answered that is the limit, but not for a partner that compares versions.
+    plans = [ambush_of(seed, a_freeze_on_the_way_to_the_socket) for seed in range(50)]
+    lives = [play(plan, Rules(written_within=FOR_EVER)) for plan in plans]
+    dies = [play(plan, Rules(written_within=FOR_EVER, after_outcome=says_nothing_when_late)) for plan in plans]
+    assert all(one.end.newest == one.end.truth for one in lives + dies)
+    assert all(one.end.last_written == one.end.truth for one in lives)
+    assert any(one.end.last_written != one.end.truth for one in dies)
 
 
 def test_everything_that_can_happen_does() -> None:

@@ -102,13 +102,43 @@ def test_a_claim_put_back_does_not_forget_that_an_earlier_owner_died() -> None:
     assert new.suspect
 
 
-@pytest.mark.parametrize("outcome", [YES, NO, REFUSED, AWAY, LOST], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("outcome", [NO, REFUSED, AWAY], ids=lambda one: type(one).__name__)
 def test_who_lost_the_row_to_another_claim_changes_nothing_more(outcome: Outcome) -> None:
     mine = claim_of(row(), token="mine")
     theirs = claimed(mine.delivery, "theirs", AT + LIMITS.lease, LIMITS)
     assert after_outcome(theirs, mine, told(), outcome, AT + LIMITS.lease, LIMITS) is None
     assert put_back(theirs, mine, AT) is None
     assert theirs.suspect
+
+
+@pytest.mark.parametrize("outcome", [YES, LOST], ids=lambda one: type(one).__name__)
+def test_what_a_late_owner_may_have_put_back_is_told_once_more_and_settled(outcome: Outcome) -> None:
+    late = AT + 10 * LIMITS.settle
+    mine = claim_of(row(), token="mine")
+    settled = msgspec.structs.replace(
+        mine.delivery, in_flight=False, token=None, lease_until=None, acked=9, acked_digest="newer", next_at=None
+    )
+    new = after_outcome(settled, mine, told(), outcome, late, LIMITS)
+    assert new is not None
+    assert (new.suspect, new.confirm_at, new.next_at) == (True, None, late)
+    assert (new.acked, new.acked_digest) == (9, "newer"), "it acknowledges nothing"
+
+    theirs = claimed(settled, "theirs", late, LIMITS)
+    new = after_outcome(theirs, mine, told(), outcome, late, LIMITS)
+    assert new is not None
+    assert (new.suspect, new.token, new.in_flight, new.next_at) == (True, "theirs", True, None), "it is theirs still"
+
+
+def test_a_late_owner_that_sent_nothing_put_nothing_back() -> None:
+    mine = claim_of(row(acked_digest="known"), token="mine")
+    theirs = claimed(mine.delivery, "theirs", AT + LIMITS.lease, LIMITS)
+    assert after_outcome(theirs, mine, Told(2, "known"), YES, AT + LIMITS.lease, LIMITS) is None
+
+
+def test_what_was_not_sent_as_the_partner_knew_it_does_not_count_as_told_now() -> None:
+    known = row(acked=1, acked_digest="known", acked_at=AT - 9 * SECOND)
+    new = after(claim_of(known), YES, AT, said=Told(2, "known"))
+    assert (new.acked, new.acked_at) == (2, AT - 9 * SECOND)
 
 
 @pytest.mark.parametrize(
