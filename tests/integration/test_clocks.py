@@ -167,12 +167,14 @@ async def _fleet(service: Service, channel: ScriptedChannel) -> dict[str, int]:
         await partners.add(connection, service.secrets, app, "test")
     service.dispatcher.partners_changed()
     await until(lambda: _shows(channel, keys, runs="BLOCKED", ahead="AVAILABLE", none="AVAILABLE"))
-    await until(lambda: _owes_nothing(service))
+    await until(lambda: _is_done(service))
     return keys
 
 
-async def _owes_nothing(service: Service) -> bool:
-    return not any(row["next_at"] or row["in_flight"] for row in await stored(service.database, "delivery"))
+async def _is_done(service: Service) -> bool:
+    due = await service.reconciler.next_at()
+    owed = [row for row in await stored(service.database, "delivery") if row["next_at"] or row["in_flight"]]
+    return due is not None and due > service.clock.now() and not owed
 
 
 async def _shows(channel: ScriptedChannel, keys: dict[str, int], **expected: str) -> bool:
