@@ -24,9 +24,9 @@ from tests.trouble.receivers import OPERATOR
 
 CLIENTS = 8
 SITES = [f"{OPERATOR}*E{number}*1" for number in range(5)]
-LEASE = timedelta(seconds=25)
+LEASE = timedelta(seconds=60)
 #: In no hurry: whatever waits for a lease to run out is found out.
-UNHURRIED = {"REQUEST_TIMEOUT": timedelta(seconds=8), "LEASE": LEASE, "SETTLE": timedelta(seconds=40)}
+UNHURRIED = {"REQUEST_TIMEOUT": timedelta(seconds=8), "LEASE": LEASE, "SETTLE": timedelta(seconds=90)}
 
 
 class Asked(msgspec.Struct):
@@ -69,7 +69,8 @@ async def plan_on(name: str, url: str, key: str, asked: Asked, *, keeps: bool) -
             reason = f"{name} {number}"
             body = {"evseId": SITES[number % len(SITES)], "temporaryStatus": "RESERVED", "reason": reason}
             async with AsyncExitStack() as stack:
-                api: httpx.AsyncClient = connected or await stack.enter_async_context(calling(url, key, patience=60))
+                if (api := connected) is None:
+                    api = await stack.enter_async_context(calling(url, key, patience=60))
                 try:
                     answer = await api.post("/v2/temporary-evse-statuses", json=body)
                 except (httpx.ConnectError, httpx.ConnectTimeout):
@@ -148,7 +149,7 @@ async def test_another_replica_goes_on_at_once(postgresql_url: str, tmp_path: Pa
             await report_all(api, "Charging")
             await until(lambda: partners.requests() > before)
             assert await first.stop() == 0, first.log.read_text()
-            await until(lambda: partners.all_show("Occupied", "CHARGING"), within=0.7 * LEASE.total_seconds())
+            await until(lambda: partners.all_show("Occupied", "CHARGING"), within=LEASE.total_seconds() / 2)
     assert partners.objections() == []
 
 
