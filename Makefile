@@ -27,8 +27,8 @@ demo: $(STAMP) ## watch the product work, in under a minute
 serve: $(STAMP) ## run the service on an embedded database in this folder
 	@$(BIN)/evse-status serve
 
-test: $(STAMP) ## every test but the long soaks
-	$(PYTEST) -n auto -m "not long"
+test: $(STAMP) ## every test but the long soaks; ARGS="tests/unit -k stock" for some of them
+	$(PYTEST) -n auto -m "not long" $(ARGS)
 
 test-long: $(STAMP) ## the long soaks
 	$(PYTEST) -m long

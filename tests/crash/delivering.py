@@ -54,7 +54,7 @@ _delivery = metadata.tables["delivery"].c
 
 
 class SteppedClock:
-    """A clock that is set ahead, and goes on from there at its usual pace."""
+    """Lets minutes pass at once, for every clock there is, and goes on from there at the usual pace."""
 
     def __init__(self, at: datetime) -> None:
         self.set(at)
@@ -63,11 +63,14 @@ class SteppedClock:
         self._at, self._since = at, time.monotonic()
 
     def now(self) -> datetime:
-        now = self._at + timedelta(seconds=time.monotonic() - self._since)
+        now = self._now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return (self._now() - START).total_seconds()
+
+    def _now(self) -> datetime:
+        return self._at + timedelta(seconds=time.monotonic() - self._since)
 
 
 class LeftOff(msgspec.Struct, frozen=True):
