@@ -60,7 +60,9 @@ class Service:
         self.clock: Clock = clock or SystemClock()
         self.channels = registered.REGISTER if channels is None else channels
         self.stopping = False  #: said by readiness, so that nobody new is sent here
-        self.database = Database(settings.database_url, transaction_pooling=settings.transaction_pooling)
+        self.database = Database(
+            settings.database_url, transaction_pooling=settings.transaction_pooling, stall=settings.stall
+        )
         self.secrets = secrets_for(settings)
         self._lock = EmbeddedLock(self.database.path) if self.database.path else None
         self.dispatcher = Dispatcher(

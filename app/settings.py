@@ -24,6 +24,12 @@ class Settings(BaseSettings):
         default=False,
         description="`true` where a proxy that pools transactions, such as PgBouncer, stands before PostgreSQL",
     )
+    stall: timedelta = Field(
+        default=timedelta(seconds=1),
+        gt=timedelta(0),
+        le=timedelta(minutes=1),
+        description="after what standstill PostgreSQL cuts a transaction off, so that a frozen process holds nobody up",
+    )
     secret_key: SecretStr | None = Field(
         default=None,
         description="32 bytes in URL-safe base64 that encrypt the partners' secrets; "

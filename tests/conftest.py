@@ -16,6 +16,8 @@ from tests.clock import FrozenClock
 from tests.databases import KINDS, PostgresqlServer, make_sqlite_template, postgresql_server
 from tests.pooling_proxy import PoolingProxy
 
+# A machine that is busy with other tests may well stand still for a second.
+os.environ["EVSE_STATUS_STALL"] = "PT30S"
 # Plain tracebacks: the pretty ones, with all local variables, keep the event loop busy for seconds.
 _plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])

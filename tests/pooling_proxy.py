@@ -17,9 +17,10 @@ from sqlalchemy import make_url
 _CANCEL, _PLAIN_ONLY = 80877102, {80877103, 80877104}  # requests for a cancel; for TLS, or GSSAPI
 _ALLOWED: Final = {b"user", b"database", b"client_encoding", b"application_name"}  # PgBouncer knows two more
 _APART: Final = 6  #: transactions of a client until it may see a server connection again
+#: But for what asyncpg sets for an instant, and then back to what it was.
 _RESIDUE: Final = b"""SELECT concat_ws(', ',
     (SELECT string_agg(name, ', ') FROM pg_prepared_statements),
-    (SELECT string_agg(name, ', ') FROM pg_settings WHERE source = 'session'),
+    (SELECT string_agg(name, ', ') FROM pg_settings WHERE source = 'session' AND name <> 'jit'),
     (SELECT string_agg(locktype, ', ') FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'))\0"""
 
 

@@ -63,7 +63,9 @@ class Opened:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = SystemClock()
-        self.database = Database(settings.database_url, transaction_pooling=settings.transaction_pooling)
+        self.database = Database(
+            settings.database_url, transaction_pooling=settings.transaction_pooling, stall=settings.stall
+        )
         self.writer = Writer(self.database, self.clock)
 
     @property

@@ -3,7 +3,7 @@
 import fcntl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.store import dialect, engines
 from app.store.failures import understood
-from app.store.patience import STALL, Patience
+from app.store.patience import Patience
 
 
 class DatabaseInUse(Exception):
@@ -25,13 +25,13 @@ class Database:
     Whatever is done with it may raise `DatabaseUnavailable`.
     """
 
-    def __init__(self, url: str, *, transaction_pooling: bool = False, stall: float | None = STALL) -> None:
+    def __init__(self, url: str, *, transaction_pooling: bool = False, stall: timedelta | None = None) -> None:
         """Open it, which connects to nothing yet.
 
         Args:
             url: `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`.
             transaction_pooling: a proxy before PostgreSQL may give every transaction another session.
-            stall: seconds that a transaction on PostgreSQL may stand idle before it is cut off; `None`: for ever.
+            stall: how long a transaction on PostgreSQL may stand idle before it is cut off; `None`: for ever.
         """
         parsed = make_url(url)
         backend = parsed.get_backend_name()
@@ -39,7 +39,8 @@ class Database:
             raise ValueError(f"a database URL begins with sqlite:/// or postgresql://, not {backend}://")
         self.embedded = backend == "sqlite"
         self._pooled = transaction_pooling
-        self._patience = Patience(None if self.embedded else stall, said_on_connecting=not transaction_pooling)
+        idle = None if self.embedded or stall is None else stall.total_seconds()
+        self._patience = Patience(idle, said_on_connecting=not transaction_pooling)
         if self.embedded:
             if not parsed.database or parsed.database == ":memory:":
                 raise ValueError("an embedded database needs a file: sqlite:///evse-status.db")
@@ -55,7 +56,7 @@ class Database:
             self.path = None
             self._url = parsed.set(drivername="postgresql+asyncpg")
             self._writer, self._reader = engines.postgresql(
-                self._url, transaction_pooling=transaction_pooling, stall=stall
+                self._url, transaction_pooling=transaction_pooling, stall=idle
             )
 
     @asynccontextmanager
@@ -63,11 +64,17 @@ class Database:
         """One transaction: committed on the way out, rolled back on any exception."""
         async with _connected(self._writer) as connection:
             await connection.begin()
-            with self._patience.transaction():
-                if limit := self._patience.to_say():
-                    await dialect.limit_idling(connection, limit)
-                yield connection
-                await connection.commit()
+            try:
+                with self._patience.transaction():
+                    if limit := self._patience.to_say():
+                        await dialect.limit_idling(connection, limit)
+                    yield connection
+                    await connection.commit()
+            except TimeoutError:
+                raise
+            except BaseException:
+                await connection.rollback()  # a failed commit too: closing alone would leave it open
+                raise
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:

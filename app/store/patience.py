@@ -7,8 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-STALL: Final = 1.0  #: seconds: a process that was frozen in the middle must not keep boundaries waiting
-_LONGEST: Final = 64.0
+_LONGEST: Final = 64.0  #: seconds
 _FOR_A_WHILE: Final = 60.0  #: seconds that a longer limit stays after it was last needed
 
 
@@ -20,7 +19,7 @@ class Patience:
     """
 
     def __init__(self, usual: float | None, *, said_on_connecting: bool) -> None:
-        """`said_on_connecting`: every session knows the usual limit, so that only another one has to be said."""
+        """`usual` is in seconds; `said_on_connecting`: every session knows it, only another one has to be said."""
         self._usual = usual
         self._said_on_connecting = said_on_connecting
         self._limit = usual

@@ -112,7 +112,7 @@ class Writer:
             return
         if isinstance(failure, DatabaseUnavailable):
             # What holds for one of them holds for all: nobody waits until it has been tried for each.
-            log.warning("changes could not be written", size=len(group), error=str(failure))
+            log.warning("a change could not be written", size=len(group), error=str(failure))
         elif len(group) == 1:
             log.error("a change could not be written", command=type(group[0][0]).__name__, exc_info=failure)
         else:

@@ -38,7 +38,7 @@ async def proxy(request: pytest.FixtureRequest, postgresql: PostgresqlServer) ->
 @asynccontextmanager
 async def working(proxy: PoolingProxy) -> AsyncGenerator[Replica]:
     """A service behind the proxy, with EVSEs that show AVAILABLE to a partner."""
-    database = Database(proxy.direct, stall=None)
+    database = Database(proxy.direct)
     key = await admin_key(database)
     await database.close()
     channel = ScriptedChannel()

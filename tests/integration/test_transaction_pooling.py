@@ -35,7 +35,7 @@ async def proxy(postgresql: PostgresqlServer) -> AsyncGenerator[PoolingProxy]:
 
 @asynccontextmanager
 async def opened(url: str, *, transaction_pooling: bool = True) -> AsyncGenerator[Database]:
-    database = Database(url, transaction_pooling=transaction_pooling)
+    database = Database(url, transaction_pooling=transaction_pooling, stall=timedelta(seconds=30))
     try:
         yield database
     finally:
