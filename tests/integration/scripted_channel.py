@@ -79,6 +79,11 @@ class ScriptedChannel:
         self.connected.append((partner.name, partner.generation))
         return _Connection(self, partner)
 
+    @property
+    def statuses(self) -> list[str]:
+        """What partners show, in the order of partners and EVSEs, whichever was told first."""
+        return [status for _, status in sorted(self.shown.items())]
+
     def under_way(self, partner: str) -> int:
         return sum(count for (name, _), count in self._under_way.items() if name == partner)
 

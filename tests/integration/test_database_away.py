@@ -94,7 +94,7 @@ async def test_meanwhile_everybody_is_told_to_come_back_and_then_it_goes_on_by_i
         await eventually(lambda: is_ready(one))
         assert (await one.plan(SECOND)).status_code == 201
         shown = ["AVAILABLE", "BLOCKED", "AVAILABLE", "AVAILABLE"]
-        await eventually(lambda: list(one.channel.shown.values()) == shown)
+        await eventually(lambda: one.channel.statuses == shown)
         assert len(await one.planned()) == 2
         assert [(each["name"], each["paused"]) for each in await one.call("GET", "/v2/partners")] == [("app", False)]
 
@@ -154,7 +154,7 @@ async def test_a_host_that_vanishes_hangs_nobody_for_ever(proxy: PoolingProxy, m
         await eventually(lambda: is_ready(one))
         assert (await one.plan(SECOND)).status_code == 201
         shown = ["AVAILABLE", "BLOCKED", "AVAILABLE", "AVAILABLE"]
-        await eventually(lambda: list(one.channel.shown.values()) == shown)
+        await eventually(lambda: one.channel.statuses == shown)
 
 
 async def test_a_commit_that_is_still_under_way_when_its_connection_breaks_is_waited_for(proxy: PoolingProxy) -> None:

@@ -175,7 +175,7 @@ async def test_what_was_accepted_is_kept_and_it_goes_on_when_an_embedded_databas
             assert shown == "AVAILABLE"  # reading goes on
             assert {each["id"] for each in await one.planned()} == set(accepted)
         accepted.append((await one.plan(SECOND)).raise_for_status().json()["id"])
-        await eventually(lambda: [*one.channel.shown.values()] == ["AVAILABLE", "BLOCKED"])
+        await eventually(lambda: one.channel.statuses == ["AVAILABLE", "BLOCKED"])
         assert {each["id"] for each in await one.planned()} == set(accepted)
 
 
