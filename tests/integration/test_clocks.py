@@ -172,6 +172,9 @@ async def _fleet(service: Service, channel: ScriptedChannel) -> dict[str, int]:
 
 
 async def _is_done(service: Service) -> bool:
+    async with service.database.read() as connection:
+        if await partners.unintroduced(connection):
+            return False
     due = await service.reconciler.next_at()
     owed = [row for row in await stored(service.database, "delivery") if row["next_at"] or row["in_flight"]]
     return due is not None and due > service.clock.now() and not owed
