@@ -6,7 +6,7 @@ STAMP   = $(VENV)/.installed
 PYTEST  = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-pooled check format openapi pins clean
+.PHONY: help setup demo serve test test-alone test-long test-pooled check format openapi pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ serve: $(STAMP) ## run the service on an embedded database in this folder
 
 test: $(STAMP) ## every test but the long soaks; ARGS="tests/unit -k stock" for some of them
 	$(PYTEST) -n auto -m "not long" $(ARGS)
+
+test-alone: $(STAMP) ## the failed tests of the last run again, one at a time on a machine that does nothing else
+	$(BIN)/python -m tests.alone
 
 test-long: $(STAMP) ## the long soaks
 	$(PYTEST) -m long
