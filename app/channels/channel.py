@@ -17,9 +17,13 @@ from app.domain.presentation import What
 
 
 class Delivered(msgspec.Struct, frozen=True, tag=True):
-    """The partner has it. `detail` is what it said."""
+    """The partner has it. `detail` is what it said.
+
+    `reference`, here as in every outcome, is the partner's own number of the request, for which its support asks.
+    """
 
     detail: str = ""
+    reference: str | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, tag=True):
@@ -32,12 +36,14 @@ class Rejected(msgspec.Struct, frozen=True, tag=True):
     reason: str
     retry_slowly: bool = False
     asked: bool = True
+    reference: str | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
     """The partner refuses us altogether: a key, a certificate or a contract is wrong. Every EVSE would be refused."""
 
     reason: str
+    reference: str | None = None
 
 
 class NotSent(msgspec.Struct, frozen=True, tag=True):
@@ -45,12 +51,14 @@ class NotSent(msgspec.Struct, frozen=True, tag=True):
 
     reason: str
     retry_after: timedelta | None = None
+    reference: str | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True, tag=True):
     """The partner may have applied it, or may yet: the answer was lost, late or garbage."""
 
     reason: str
+    reference: str | None = None
 
 
 Outcome: TypeAlias = Delivered | Rejected | Refused | NotSent | Unknown
@@ -158,6 +166,13 @@ class Channel(Protocol):
 
         Raises:
             InvalidPartner: it does not fit, with the field at fault.
+        """
+        ...
+
+    def concerns(self, partner: Partner, at: datetime) -> list[str]:
+        """Say what is going to keep this partner from being told, as seen at `at` (UTC): a certificate that runs out.
+
+        In whole sentences for whoever runs the service; nothing is asked of the partner. Never raises.
         """
         ...
 

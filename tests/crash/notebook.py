@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ class Notebook:
 
     def accept(self, raw: Mapping[str, Any]) -> Accepted:
         return Accepted(configuration=dict(raw), secrets={}, audience=Audience(), tells_fleet=True)
+
+    def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
+        return []
 
     def connect(self, partner: Partner, means: Means) -> Connection:  # noqa: ARG002 - every channel takes them
         return _Connection(self, partner.name)

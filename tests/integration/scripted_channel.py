@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -73,6 +73,9 @@ class ScriptedChannel:
 
     def accept(self, raw: Mapping[str, Any]) -> Accepted:
         return Accepted(configuration=dict(raw), secrets={}, audience=Audience(), tells_fleet=True)
+
+    def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
+        return []
 
     def connect(self, partner: Partner, means: Means) -> Connection:  # noqa: ARG002 - every channel takes them
         self.connecting(partner)

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -48,6 +48,9 @@ class DriverAppChannel:
             audience=Audience(tuple(accepted.operators), tuple(accepted.locations)),
             tells_fleet=True,
         )
+
+    def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
+        return []
 
     def connect(self, partner: Partner, means: Means) -> Connection:
         return DriverAppConnection(partner, means)

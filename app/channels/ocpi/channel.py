@@ -5,6 +5,7 @@ Spec: OCPI 2.2.1 mod_locations, eMSP interface (Receiver).
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -63,6 +64,9 @@ class OcpiChannel:
             audience=Audience(settings.operators, settings.locations),
             tells_fleet=settings.initial_push,
         )
+
+    def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
+        return []
 
     def connect(self, partner: Partner, means: Means) -> "OcpiConnection":
         """Open the channel towards `partner`, whose configuration holds its token again.

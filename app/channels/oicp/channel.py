@@ -1,6 +1,7 @@
 """The presented status of one EVSE, said in Hubject's words and pushed as one record."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -127,6 +128,9 @@ class OicpChannel:
             tells_fleet=False,
             exclusive=f"operator {operator_key(settings.operator_id)} at {settings.base_url.rstrip('/').lower()}",
         )
+
+    def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
+        return []
 
     def connect(self, partner: Partner, means: Means) -> OicpConnection:
         """Open a connection. Nothing is sent: Hubject forbids calls that only ask whether it is there.
