@@ -1,5 +1,6 @@
 """One frozen settings object, read once from the environment (`EVSE_STATUS_…`)."""
 
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -99,6 +100,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{PREFIX}LEASE must be more than 3 times {PREFIX}REQUEST_TIMEOUT")
         if self.settle <= self.lease:
             raise ValueError(f"{PREFIX}SETTLE must be more than {PREFIX}LEASE")
+
+    @property
+    def longest_timeout(self) -> float:
+        """What the timeout of a single partner may be, in seconds."""
+        return math.floor(self.lease.total_seconds() * 100 / 3) / 100
 
     @property
     def database_file(self) -> Path | None:

@@ -58,6 +58,13 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncG
 
 
 @pytest.fixture
+def embedded_url(tmp_path: Path, sqlite_template: Path) -> str:
+    file = tmp_path / "evse-status.db"
+    shutil.copy(sqlite_template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
 async def postgresql_url(request: pytest.FixtureRequest, postgresql: PostgresqlServer) -> AsyncGenerator[str]:
     """The same on PostgreSQL alone, for what several replicas do to each other."""
     async with postgresql.fresh() as url, _perhaps_pooled(request, url) as reached:

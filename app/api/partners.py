@@ -52,7 +52,7 @@ class Partners(Controller):
     async def add(self, data: JSONBody[NewPartner], context: Context_, principal: Principal_) -> PartnerView:
         """Add a partner. A secret that was made for it is shown now, in `issued`, and never again."""
         at = context.clock.now()
-        good = accepted(context.channels, data.channel, data.configuration)
+        good = accepted(context.channels, data.channel, data.configuration, context.settings.longest_timeout)
         new = good.as_partner(data.name, data.channel, principal.id, at)
         async with context.database.write() as connection:
             added = await store.add(connection, context.secrets, new, principal.id)
@@ -95,7 +95,12 @@ class Partners(Controller):
             if data.paused is not UNSET:
                 new = msgspec.structs.replace(new, paused=data.paused)
             if data.configuration is not UNSET:
-                good = accepted(context.channels, old.channel, {**old.secrets, **data.configuration})
+                good = accepted(
+                    context.channels,
+                    old.channel,
+                    {**old.secrets, **data.configuration},
+                    context.settings.longest_timeout,
+                )
                 new = msgspec.structs.replace(
                     new,
                     configuration=good.configuration,

@@ -55,6 +55,7 @@ SORTS: Final[Mapping[type[errors.DomainError], Sort]] = {
     errors.PartnerNotFound: Sort("partner-not-found", 404, "No such partner"),
     errors.PartnerConflict: Sort("partner-conflict", 409, "Another partner has that name, or serves the same"),
     errors.InvalidPartner: Sort("invalid-partner", 422, "The partner's configuration does not fit its channel"),
+    errors.NotOursToReplace: Sort("not-ours-to-replace", 409, "Others tell the partner as well"),
     errors.KeyNotFound: Sort("key-not-found", 404, "No such API key"),
 }
 

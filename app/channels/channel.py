@@ -3,13 +3,14 @@
 The outcomes are values. HTTP 200 is not one of them: both roaming protocols say no with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
 from app.clock import Clock
+from app.domain.daily import Daily
 from app.domain.delivery import Notice
 from app.domain.errors import InvalidPartner
 from app.domain.partner import Audience, Partner
@@ -61,14 +62,25 @@ class Unknown(msgspec.Struct, frozen=True, tag=True):
     reference: str | None = None
 
 
-Outcome: TypeAlias = Delivered | Rejected | Refused | NotSent | Unknown
+class Apart(msgspec.Struct, frozen=True, tag=True):
+    """The bundle that it was in was not applied, or went without it: it is to be said again at once.
+
+    Nothing is known against this EVSE. Only ever the outcome of one message among several.
+    """
+
+    reason: str
+    reference: str | None = None
+
+
+Outcome: TypeAlias = Delivered | Rejected | Refused | NotSent | Unknown | Apart
 
 
 class Message(msgspec.Struct, frozen=True):
     """A notice in the partner's words.
 
     `said` is the status in them, for people to read. `digest` is equal for messages that the partner could not tell
-    apart (it leaves versions and times out). `content` is the channel's own.
+    apart (it leaves versions and times out). `content` is the channel's own; a `Rejected` where this cannot be said to
+    the partner at all.
     """
 
     said: str
@@ -86,7 +98,8 @@ class Lane(msgspec.Struct, frozen=True):
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A checked configuration, taken apart into what may be shown and what must be encrypted.
 
-    `exclusive` names what only one partner may serve, as two lanes to it would run side by side.
+    `exclusive` names what only one partner may serve, as two lanes to it would run side by side. `timeout` is in
+    seconds, where the partner has one of its own. `daily` is when all it has is replaced, if that is for us to do.
     """
 
     configuration: dict[str, Any]
@@ -94,6 +107,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience
     tells_fleet: bool
     exclusive: str | None = None
+    timeout: float | None = None
+    daily: Daily | None = None
 
     def as_partner(self, name: str, channel: str, by: str, at: datetime) -> Partner:
         """Make the partner that is to be added; the store gives it its key."""
@@ -117,10 +132,19 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Means(msgspec.Struct, frozen=True):
-    """What a connection works with. `timeout` is in seconds, for a whole request from connecting to the last byte."""
+    """What a connection works with.
+
+    `timeout` is in seconds, for a whole request from connecting to the last byte, where the partner has none of its
+    own; none may be longer than `longest`, as a claim must outlast its requests.
+    """
 
     clock: Clock
     timeout: float = 10.0
+    longest: float = 60.0
+
+    def limited(self, own: float | None) -> float:
+        """Return the timeout for a partner that asks for `own`."""
+        return min(self.timeout if own is None else own, self.longest)
 
 
 class Connection(Protocol):
@@ -138,6 +162,43 @@ class Connection(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Bundles(Protocol):
+    """A connection that can hand over several messages in one request, where one at a time would take too long."""
+
+    @property
+    def largest_bundle(self) -> int: ...
+
+    async def deliver_together(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Hand over as many of them as one request can hold, and say what came of each, in their order.
+
+        Those that could not go along are `Apart`. All of them are where the partner refused the bundle without saying
+        for which: then smaller ones have to be tried.
+        """
+        ...
+
+
+class Replaced(msgspec.Struct, frozen=True):
+    """What came of replacing everything. `named` are the places of the messages that a rejection says it is about."""
+
+    outcome: Outcome
+    named: frozenset[int] = frozenset()
+
+
+@runtime_checkable
+class Replaces(Protocol):
+    """A connection that can replace everything that the partner has of us at once."""
+
+    @property
+    def daily(self) -> Daily | None:
+        """When that is to be done; `None` where others have a share in it, so that it must never be."""
+        ...
+
+    async def replace_all(self, messages: Sequence[Message]) -> Replaced:
+        """Replace everything by these, in one request. What none of them is about is gone afterwards."""
+        ...
 
 
 @runtime_checkable
@@ -195,12 +256,24 @@ def checked(raw: Mapping[str, Any], as_type: type[Typed]) -> Typed:
         raise InvalidPartner(message, field=f"configuration.{path.rstrip('`')}" if path else "configuration") from None
 
 
-def accepted(channels: Mapping[str, Channel], name: str, raw: Mapping[str, Any]) -> Accepted:
-    """Have the channel called `name` check a configuration.
+def accepted(channels: Mapping[str, Channel], name: str, raw: Mapping[str, Any], longest: float) -> Accepted:
+    """Have the channel called `name` check a configuration. `longest` is what a timeout may be, in seconds.
 
     Raises:
         InvalidPartner: there is no such channel, or the configuration does not fit it.
     """
     if (channel := channels.get(name)) is None:
         raise InvalidPartner(f"no channel {name}; one of {', '.join(channels)}", field="channel")
-    return channel.accept(raw)
+    good = channel.accept(raw)
+    if good.timeout is not None and good.timeout > longest:
+        raise InvalidPartner(
+            f"at most {longest:g} s, a third of EVSE_STATUS_LEASE: raise that setting first",
+            field="configuration.timeoutSeconds",
+        )
+    return good
+
+
+def daily_load(channels: Mapping[str, Channel], partner: Partner) -> Daily | None:
+    """When everything that the partner has is replaced daily; `None` where that is not ours to do."""
+    channel = channels.get(partner.channel)
+    return None if channel is None else channel.accept(partner.with_secrets().configuration).daily

@@ -6,6 +6,7 @@ import click
 
 from app.cli.demo import demo
 from app.cli.evses import evses
+from app.cli.full_load import full_load
 from app.cli.keys import keys
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
@@ -41,6 +42,7 @@ def group() -> None:
 
 for command in (serve, demo, migrate, keys, evses, partners, set_, openapi):
     group.add_command(command)
+partners.add_command(full_load)
 
 
 def main() -> None:

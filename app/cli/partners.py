@@ -50,8 +50,9 @@ async def add(name: str, channel: str, pairs: tuple[str, ...], configuration: st
     if not re.search(NAME, name):
         raise click.UsageError("a name has 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit")
     raw = _configuration(pairs, configuration)
-    good = accepted(REGISTER, channel, raw)
-    async with opened(settings_from_environment()) as beside:
+    settings = settings_from_environment()
+    good = accepted(REGISTER, channel, raw, settings.longest_timeout)
+    async with opened(settings) as beside:
         new = good.as_partner(name, channel, COMMAND_LINE.id, beside.clock.now())
         async with beside.database.write() as connection:
             await store.add(connection, beside.secrets, new, COMMAND_LINE.id)

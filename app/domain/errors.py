@@ -68,5 +68,9 @@ class InvalidPartner(DomainError):
     """The partner's configuration does not fit its channel."""
 
 
+class NotOursToReplace(DomainError):
+    """Others tell the partner as well, so what we have must not replace everything that it has."""
+
+
 class KeyNotFound(DomainError):
     """No such API key."""

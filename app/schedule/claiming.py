@@ -60,6 +60,11 @@ class Claimer:
         async with self._database.read() as connection:
             return await deliveries.next_due(connection, partner, self._clock.now(), self._limits.lease)
 
+    async def backlog(self, partner: Partner, enough: int) -> int:
+        """How much is due and free at `partner`, counted up to `enough`."""
+        async with self._database.read() as connection:
+            return await deliveries.backlog(connection, partner, self._clock.now(), self._limits.lease, enough)
+
     async def claim(self, partner: Partner, room: int, busy: Collection[int]) -> Taken | None:
         """Claim up to `room` rows, none about the EVSEs that are `busy`; `None` where another replica has the lane.
 

@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgspec
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.channel import Apart, Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
 
@@ -105,6 +105,8 @@ def after_outcome(
             return msgspec.structs.replace(
                 row, attempts=row.attempts + 1, last_error=reason, suspect=True, confirm_at=None, next_at=at
             )
+        case Apart():
+            return msgspec.structs.replace(row, next_at=at)
         case _:
             assert_never(outcome)
 
@@ -152,7 +154,7 @@ def standing_after(
     match outcome:
         case Delivered():
             return msgspec.structs.replace(partner.tried_now(), last_error=None, last_success_at=at)
-        case Rejected():
+        case Rejected() | Apart():
             return msgspec.structs.replace(partner.tried_now(), last_error=None)
         case Refused(reason=reason):
             wait = limits.back_off_longest * (0.5 + chance / 2)

@@ -4,21 +4,22 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 import structlog
 
-from app.channels.channel import Channel, Connection, Delivered, Means, Rejected, Unknown
+from app.channels.channel import Apart, Bundles, Channel, Connection, Means, NotSent, Refused, Unknown
 from app.clock import Clock
 from app.domain.partner import Partner
+from app.schedule.bundling import Bundling
 from app.schedule.claiming import Claimer, Ready, Taken
-from app.schedule.decisions import Claim, Limits, Told, is_held, needs_sending
+from app.schedule.decisions import Claim, Limits, is_held
+from app.schedule.full_loads import FullLoads
 from app.schedule.settling import Done, Finished, settle
+from app.schedule.telling import Teller
 from app.store import partners
 from app.store.database import Database
-from app.store.deliveries import Attempt
 
 _IDLE: Final = 1.0  #: seconds between looks when nobody calls
 _LAST_TRIES: Final = 5.0  #: seconds that a stopping lane goes on trying to store what it was answered
@@ -40,21 +41,29 @@ class PartnerLane:
         limits: Limits,
         timeout: float,
     ) -> None:
-        """`timeout` is in seconds, for one request."""
+        """`timeout` is in seconds, for one request, where the partner has none of its own."""
         self.partner = partner
         self._lane = channel.lane
-        self._connection: Connection = channel.connect(partner.with_secrets(), Means(clock, timeout))
+        means = Means(clock, timeout, longest=limits.lease.total_seconds() / 3)
+        self._connection: Connection = channel.connect(partner.with_secrets(), means)
         self._database = database
         self._clock = clock
         self._limits = limits
-        self._timeout = timeout
+        self._teller = Teller(partner.name, self._connection, clock, limits)
+        self._bundling = (
+            Bundling(self._connection.largest_bundle)
+            if channel.lane.exclusive and isinstance(self._connection, Bundles)
+            else None
+        )
         self._token = uuid.uuid4().hex
         self._claimer = Claimer(database, clock, limits, channel, self._token)
+        self._full_loads = FullLoads(partner, self._connection, database, clock, limits, self._token)
         self._wake = asyncio.Event()
-        self._sending: set[asyncio.Task[Done | Claim]] = set()
+        self._sending: set[asyncio.Task[list[Done | Claim]]] = set()
         #: The EVSEs they are about. Not left to the leases alone: where a clock steps ahead, or a machine slept, those
         #: are over at once, while the requests go on.
         self._busy: set[int] = set()
+        self._began = 0.0  #: on the monotonic clock, when we last began to claim with nothing under way
         self._probe: Claim | None = None  #: what finds out whether a failing partner is back; we hold its lane for it
         self._stood_at = 0.0  #: on the monotonic clock, when we last stored how the partner stands
         self._task: asyncio.Task[None] | None = None
@@ -89,7 +98,7 @@ class PartnerLane:
                 await self._rest(_IDLE)
         while self._sending:
             finished, self._sending = await asyncio.wait(self._sending)
-            await self._store([task.result() for task in finished])
+            await self._store([one for task in finished for one in task.result()])
         if self._lane.exclusive or self._probe is not None:
             with contextlib.suppress(Exception):
                 await self._claimer.release(self.partner)
@@ -97,10 +106,14 @@ class PartnerLane:
     async def _turn(self) -> None:
         self._wake.clear()
         room = self._room()
+        if room > 0 and not self._sending and await self._load():
+            return
+        if not self._sending:
+            self._began = self._clock.monotonic()
         taken = await self._claim(room) if room > 0 else Taken()
-        for ready in taken.ready if taken is not None else ():
-            self._busy.add(ready.claim.delivery.evse)
-            self._sending.add(asyncio.create_task(self._say(ready)))
+        for ready in self._in_requests(taken.ready if taken is not None else []):
+            self._busy.update(one.claim.delivery.evse for one in ready)
+            self._sending.add(asyncio.create_task(self._teller.say(ready)))
         if not self._sending:
             await self._rest(_IDLE if taken is None else await self._until_due())
             return
@@ -111,7 +124,27 @@ class PartnerLane:
         waiting.cancel()
         finished = {task for task in self._sending if task.done()}
         self._sending -= finished
-        await self._store([task.result() for task in finished])
+        done = [one for task in finished for one in task.result()]
+        await self._store(done)
+        if self._bundling is not None and done:
+            _learn(self._bundling, done, self._clock.monotonic() - self._began)
+
+    async def _load(self) -> bool:
+        """Make a full load if one is due; tell whether anything was asked of the partner."""
+        if not await self._full_loads.is_due():
+            return False
+        if self.partner.failures and await self._claimer.next_due(self.partner) is not None:
+            return False  # one EVSE finds out whether it is back
+        stands = await self._full_loads.do()
+        if stands is None:
+            return False
+        self._stand(stands)
+        return True
+
+    def _in_requests(self, ready: list[Ready]) -> list[list[Ready]]:
+        if self._bundling is None:
+            return [[one] for one in ready]
+        return [ready] if ready else []
 
     def _room(self) -> int:
         if self._closing or is_held(self.partner, self._clock.now(), self._limits):
@@ -124,51 +157,18 @@ class PartnerLane:
         # A look without a transaction first: an idle partner must not cost a write.
         due = await self._claimer.next_due(self.partner)
         if due is None or due > self._clock.now():
+            if self._bundling is not None:
+                self._bundling.idle()
             return Taken()
+        if self._bundling is not None and not self.partner.failures:
+            backlog = await self._claimer.backlog(self.partner, self._bundling.enough)
+            room = self._bundling.size(backlog, self._clock.monotonic())
         taken = await self._claimer.claim(self.partner, room, self._busy)
         if taken is not None:
             if taken.probing:
                 (self._probe,) = taken.claims
             await self._store(taken.early)
         return taken
-
-    async def _say(self, ready: Ready) -> Done | Claim:
-        claim, notice = ready.claim, ready.notice
-        try:
-            message = self._connection.translate(notice)
-        except Exception as error:
-            log.exception("a channel cannot say what is shown, which it always should", partner=self.partner.name)
-            return Done(claim, Told(notice.version, ""), Rejected(f"{type(error).__name__}: {error}"), None)
-        told = Told(notice.version, message.digest)
-        if ready.succeeded or not needs_sending(claim.delivery, told):
-            return Done(claim, told, Delivered(), None)
-        # A claim that was held up too long is not used: by the time the request is through, another may own the row.
-        # By both clocks: one may be stepped back, the other stands still while the machine sleeps.
-        held = max(self._clock.now() - claim.at, timedelta(seconds=self._clock.monotonic() - ready.ticked))
-        if self._limits.lease - held < timedelta(seconds=2 * self._timeout):
-            return claim
-        began = self._clock.monotonic()
-        try:
-            outcome = await self._connection.deliver(message)
-        except Exception as error:
-            log.exception("a channel raised, which it never should", partner=self.partner.name)
-            outcome = Unknown(f"{type(error).__name__}: {error}")
-        took_ms = round((self._clock.monotonic() - began) * 1000)
-        answered_at = self._clock.now()
-        answer = outcome.detail if isinstance(outcome, Delivered) else outcome.reason
-        attempt = Attempt(
-            at=answered_at,
-            partner=self.partner.id,
-            evse=claim.delivery.evse,
-            aspect=claim.delivery.aspect,
-            version=told.version,
-            said=message.said,
-            outcome=type(outcome).__name__,
-            answer=answer,
-            took_ms=took_ms,
-            delay_ms=_delay_ms(ready, answered_at) if isinstance(outcome, Delivered) else None,
-        )
-        return Done(claim, told, outcome, attempt)
 
     async def _store(self, finished: Sequence[Done | Claim]) -> None:
         """Store what came of claims, together; tried until it works, for an answer must not be lost.
@@ -201,6 +201,9 @@ class PartnerLane:
             self._probe = None
         if stands is None:
             return
+        self._stand(stands)
+
+    def _stand(self, stands: Partner) -> None:
         self._stood_at = self._clock.monotonic()
         if stands.failures and not self.partner.failures:
             until = stands.hold_until and stands.hold_until.isoformat()
@@ -231,9 +234,13 @@ class PartnerLane:
             await asyncio.wait_for(self._wake.wait(), seconds)
 
 
-def _delay_ms(ready: Ready, answered_at: datetime) -> int | None:
-    """From when it came to be shown; `None` where the partner knew the version, or nothing of the EVSE before."""
-    known = ready.claim.delivery.acked
-    if known is None or known >= ready.notice.version:
-        return None
-    return max(round((answered_at - ready.notice.last_updated) / timedelta(milliseconds=1)), 0)
+def _learn(bundling: Bundling, finished: Sequence[Done | Claim], seconds: float) -> None:
+    """Learn from what the partner answered how long it takes, and how much at once it takes."""
+    said = [one.outcome for one in finished if isinstance(one, Done) and one.attempt is not None]
+    if not said or any(isinstance(one, NotSent | Unknown | Refused) for one in said):
+        return
+    bundling.took(seconds)
+    if all(isinstance(one, Apart) for one in said):
+        bundling.was_refused(len(said))
+    else:
+        bundling.was_taken()

@@ -144,6 +144,15 @@ async def next_due(
     return soonest
 
 
+async def backlog(
+    connection: AsyncConnection, partner: Partner, at: datetime, longest_lease: timedelta, enough: int
+) -> int:
+    """How much is due to this partner and free, counted up to `enough`."""
+    due = select(_delivery.c.evse).where(_delivery.c.next_at <= at, *_claimable(partner, at, longest_lease))
+    counted = select(func.count()).select_from(due.limit(enough).subquery())
+    return (await connection.execute(counted)).scalar_one()
+
+
 async def latest_record(connection: AsyncConnection) -> datetime | None:
     """The latest time written down of a change shown or of an attempt made; either is the end of an index."""
     changed, tried = (

@@ -213,6 +213,25 @@ class DeliveryRow(SQLModel, table=True):
     last_error: str | None = Field(default=None, sa_type=Text)
 
 
+class FullLoadRow(SQLModel, table=True):
+    """How replacing everything at once stands, for partners where that is for us to do."""
+
+    __tablename__ = "full_load"
+
+    partner: int = Field(sa_type=BigKey, foreign_key="partner.id", ondelete="CASCADE", primary_key=True)
+    settled_at: datetime
+    asked_at: datetime | None = None
+    asked_by: str | None = None
+    forced: bool
+    began_at: datetime | None = None
+    next_at: datetime | None = None
+    siftings: int
+    accepted_at: datetime | None = None
+    accepted_count: int | None = None
+    doubtful_until: datetime | None = None
+    last_error: str | None = Field(default=None, sa_type=Text)
+
+
 class AttemptRow(SQLModel, table=True):
     """What was sent to whom and what the partner said, kept for a while."""
 

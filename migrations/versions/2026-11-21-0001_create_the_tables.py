@@ -141,6 +141,23 @@ def upgrade() -> None:
     op.create_index("ix_attempt_partner", "attempt", ["partner", "id"], unique=False)
 
     op.create_table(
+        "full_load",
+        sa.Column("partner", BigKey, nullable=False),
+        sa.Column("settled_at", UTCDateTime(), nullable=False),
+        sa.Column("asked_at", UTCDateTime(), nullable=True),
+        sa.Column("asked_by", AutoString(), nullable=True),
+        sa.Column("forced", sa.Boolean(), nullable=False),
+        sa.Column("began_at", UTCDateTime(), nullable=True),
+        sa.Column("next_at", UTCDateTime(), nullable=True),
+        sa.Column("siftings", sa.Integer(), nullable=False),
+        sa.Column("accepted_at", UTCDateTime(), nullable=True),
+        sa.Column("accepted_count", sa.Integer(), nullable=True),
+        sa.Column("doubtful_until", UTCDateTime(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["partner"], ["partner.id"], name=op.f("fk_full_load_partner"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("partner", name=op.f("pk_full_load")),
+    )
+    op.create_table(
         "delivery",
         sa.Column("partner", BigKey, nullable=False),
         sa.Column("evse", BigKey, nullable=False),
@@ -299,6 +316,7 @@ def downgrade() -> None:
     op.drop_index("ix_delivery_evse", "delivery")
 
     op.drop_table("delivery")
+    op.drop_table("full_load")
     op.drop_index("ix_attempt_partner", "attempt")
     op.drop_index("ix_attempt_at", "attempt")
 

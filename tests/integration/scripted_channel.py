@@ -236,10 +236,8 @@ class _Mortal(Database):
 
 
 async def add_partner(database: Database, clock: Clock, name: str, **different: Any) -> Partner:
-    usual: dict[str, Any] = {"channel": "scripted", "tells_fleet": True}
+    usual: dict[str, Any] = {"channel": "scripted", "configuration": {}, "tells_fleet": True}
     at = clock.now()
-    new = Partner(
-        id=0, name=name, configuration={}, created_by="test", created_at=at, updated_at=at, **usual | different
-    )
+    new = Partner(id=0, name=name, created_by="test", created_at=at, updated_at=at, **usual | different)
     async with database.write() as connection:
         return await partners.add(connection, SECRETS, new, "test")

@@ -25,10 +25,14 @@ _Read = TypeVar("_Read")
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """The outcome, and Hubject's status code behind it, where it gave one."""
+    """The outcome, and Hubject's status code behind it, where it gave one.
+
+    `about` is what it said beyond the code, by which the EVSEs of a bundle can be told apart that it is about.
+    """
 
     outcome: Outcome
     code: str | None = None
+    about: str = ""
 
 
 def judge(answer: Answer, at: datetime) -> Judgement:
@@ -43,8 +47,10 @@ def judge(answer: Answer, at: datetime) -> Judgement:
         return Judgement(NotSent(_words("Hubject's rate limit is reached", answer), answer.retry_after(at)))
     verdict = _read(answer, Verdict)
     if verdict is not None and (status := verdict.status_code) is not None and CODE.fullmatch(status.code):
-        return Judgement(_by_code(verdict.result, status, answer), status.code)
-    return Judgement(_by_http_status(answer))
+        about = f"{status.description or ''} {status.additional_info or ''}"
+        return Judgement(_by_code(verdict.result, status, answer), status.code, about)
+    fault = _read(answer, SchemaFault)
+    return Judgement(_by_http_status(answer), about=" ".join(_references(fault)) if fault else "")
 
 
 def _by_code(result: bool | None, status: StatusCode, answer: Answer) -> Outcome:  # noqa: FBT001 - Hubject's, not ours
@@ -115,6 +121,10 @@ def _read(answer: Answer, as_type: type[_Read]) -> _Read | None:
         return msgspec.json.decode(answer.body, type=as_type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _references(fault: SchemaFault) -> list[str]:
+    return [one.field_reference or "" for one in fault.validation_errors or []]
 
 
 def _errors(fault: SchemaFault) -> str:

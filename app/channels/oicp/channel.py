@@ -1,13 +1,25 @@
 """The presented status of one EVSE, said in Hubject's words and pushed as one record."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from app.channels.channel import Accepted, Delivered, Lane, Means, Message, Outcome, Rejected, checked
-from app.channels.oicp import codes
+from app.channels.channel import (
+    Accepted,
+    Apart,
+    Delivered,
+    Lane,
+    Means,
+    Message,
+    Outcome,
+    Rejected,
+    Replaced,
+    checked,
+)
+from app.channels.oicp import bundle, codes
 from app.channels.oicp.answers import Judgement, judge
 from app.channels.oicp.mapping import DEFAULT
 from app.channels.oicp.settings import OicpSettings
@@ -21,6 +33,7 @@ from app.channels.oicp.wire import (
 )
 from app.channels.transport import Answer, Transport
 from app.clock import Clock
+from app.domain.daily import Daily
 from app.domain.delivery import Notice
 from app.domain.evse_id import operator_key
 from app.domain.partner import Audience, Partner
@@ -41,6 +54,8 @@ class OicpConnection:
         self._table = settings.table
         self._transport = transport
         self._clock = clock
+        self._interval = 60 / settings.requests_per_minute
+        self._next_at = 0.0  #: on the monotonic clock, before which the rate lets no request go
 
     def translate(self, notice: Notice) -> Message:
         """Say the presentation as an `update` of the EVSE's status record, or as its `delete` behind the gate.
@@ -79,8 +94,64 @@ class OicpConnection:
                 return Delivered(f"nothing to delete: {first.outcome.reason}")
         return first.outcome
 
+    @property
+    def largest_bundle(self) -> int:
+        return self._settings.largest_bundle
+
+    async def deliver_together(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Push the records in one request; an `update` that found none to update is followed by one `insert`.
+
+        A refusal is split: the EVSEs that it names are judged as if alone, the others are `Apart`.
+        """
+        pushes = [None if isinstance(one.content, Rejected) else one.content for one in messages]
+        outcomes: list[Outcome] = [
+            one.content if isinstance(one.content, Rejected) else Apart("not in the same push") for one in messages
+        ]
+        places = bundle.together(pushes)
+        going = [push for place in places if (push := pushes[place]) is not None]
+        if not going:
+            return outcomes
+        records = tuple(record for push in going for record in push.operator_evse_status.evse_status_record)
+        push = self._push(going[0].action_type, *records)
+        for place, outcome in zip(places, await self._push_together(push, records), strict=True):
+            outcomes[place] = outcome
+        return outcomes
+
+    @property
+    def daily(self) -> Daily | None:
+        return self._settings.daily
+
+    async def replace_all(self, messages: Sequence[Message]) -> Replaced:
+        """Push all records as one `fullLoad`. None of the messages may be a `delete`: what is gone is left out."""
+        records = tuple(record for one in messages for record in one.content.operator_evse_status.evse_status_record)
+        judgement = await self._send(self._push(ActionType.FULL_LOAD, *records))
+        if not isinstance(judgement.outcome, Rejected):
+            return Replaced(judgement.outcome)
+        return Replaced(judgement.outcome, frozenset(bundle.named(records, judgement.about)))
+
     async def close(self) -> None:
         await self._transport.close()
+
+    async def _push_together(self, push: PushEvseStatus, records: Sequence[EvseStatusRecord]) -> list[Outcome]:
+        judgement = await self._send(push)
+        if push.action_type is ActionType.UPDATE and judgement.code in codes.NO_RECORD_TO_UPDATE:
+            return await self._insert_together(records, bundle.named(records, judgement.about))
+        if not isinstance(judgement.outcome, Rejected):
+            return [judgement.outcome for _ in records]
+        about = bundle.named(records, judgement.about)
+        judged: Outcome = judgement.outcome
+        if push.action_type is ActionType.DELETE and judgement.code in codes.NO_RECORD_TO_DELETE:
+            judged = Delivered(f"nothing to delete: {judgement.outcome.reason}", judgement.outcome.reference)
+        return [judged if place in about else _apart(judgement.outcome) for place in range(len(records))]
+
+    async def _insert_together(self, records: Sequence[EvseStatusRecord], missing: Collection[int]) -> list[Outcome]:
+        """Insert those that an `update` found missing; all of them, where Hubject did not say which."""
+        going = [one for place, one in enumerate(records) if place in missing or not missing]
+        outcome = (await self._send(self._push(ActionType.INSERT, *going))).outcome
+        if isinstance(outcome, Rejected):
+            return [_apart(outcome) for _ in records]  # perhaps some of them do have a record
+        others = Apart("not performed, as it was pushed with others that had no record", outcome.reference)
+        return [outcome if one in going else others for one in records]
 
     def _push(self, action: ActionType, *records: EvseStatusRecord) -> PushEvseStatus:
         return PushEvseStatus(
@@ -93,6 +164,9 @@ class OicpConnection:
         )
 
     async def _send(self, push: PushEvseStatus) -> Judgement:
+        if (wait := self._next_at - self._clock.monotonic()) > 0:
+            await asyncio.sleep(min(wait, self._interval))
+        self._next_at = self._clock.monotonic() + self._interval
         sent = await self._transport.send("POST", self._url, headers=HEADERS, body=msgspec.json.encode(push))
         if not isinstance(sent, Answer):
             return Judgement(sent)
@@ -126,6 +200,8 @@ class OicpChannel:
             secrets={},
             audience=Audience(operators=(settings.operator_id, *settings.sub_operators)),
             tells_fleet=False,
+            timeout=settings.timeout_seconds,
+            daily=settings.daily,
             exclusive=f"operator {operator_key(settings.operator_id)} at {settings.base_url.rstrip('/').lower()}",
         )
 
@@ -139,7 +215,12 @@ class OicpChannel:
             InvalidPartner: the configuration was not made by `accept`.
         """
         settings = checked(partner.configuration, OicpSettings)
-        return OicpConnection(settings, Transport(in_flight=self.lane.in_flight, timeout=means.timeout), means.clock)
+        transport = Transport(in_flight=self.lane.in_flight, timeout=means.limited(settings.timeout_seconds))
+        return OicpConnection(settings, transport, means.clock)
+
+
+def _apart(rejected: Rejected) -> Apart:
+    return Apart(f"not performed, as it was pushed with others: {rejected.reason}", rejected.reference)
 
 
 def _unsayable(evse_id: str | None) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 import app.channels.oicp
-from app.channels.channel import Channel, Lane
+from app.channels.channel import Channel, Lane, Means, accepted
 from app.channels.oicp import codes, mapping
 from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.wire import EvseStatus
+from app.clock import SystemClock
 from app.domain.errors import InvalidPartner
 from app.domain.partner import Audience
 from app.domain.presentation import Gate
@@ -40,6 +41,12 @@ def test_a_minimal_configuration_is_filled_in_and_holds_no_secrets() -> None:
         "operatorName": None,
         "subOperators": [],
         "mapping": {},
+        "largestBundle": 100,
+        "requestsPerMinute": 2000,
+        "timeoutSeconds": None,
+        "ownsAllStatuses": False,
+        "fullLoadAt": "03:00",
+        "timeZone": "UTC",
     }
     assert accepted.secrets == {}
     assert accepted.tells_fleet is False
@@ -83,6 +90,18 @@ def test_the_audience_is_the_operator_and_its_sub_operators() -> None:
         ({"mapping": {"AVAILABLE": "Available"}}, "mapping", "actual.AVAILABLE"),
         ({"mapping": {"actual.MAINTENANCE": "Unknown"}}, "mapping", "actual.AVAILABLE"),
         ({"mapping": {"REMOVED": "Unknown"}}, "mapping", "actual.AVAILABLE"),
+        ({"largestBundle": 0}, "largestBundle", "from 1 to 1000"),
+        ({"largestBundle": 1001}, "largestBundle", "from 1 to 1000"),
+        ({"requestsPerMinute": 59}, "requestsPerMinute", "from 60 to 2000"),
+        ({"requestsPerMinute": 2001}, "requestsPerMinute", "from 60 to 2000"),
+        ({"timeoutSeconds": 0.9}, "timeoutSeconds", "from 1 to 60"),
+        ({"timeoutSeconds": 60.1}, "timeoutSeconds", "from 1 to 60"),
+        ({"fullLoadAt": "24:00"}, "fullLoadAt", "such as 03:30"),
+        ({"fullLoadAt": "3:00"}, "fullLoadAt", "such as 03:30"),
+        ({"fullLoadAt": "03:30\n"}, "fullLoadAt", "such as 03:30"),
+        ({"timeZone": "Europe/Nowhere"}, "timeZone", "such as Europe/Berlin"),
+        ({"timeZone": "../../etc/passwd"}, "timeZone", "such as Europe/Berlin"),
+        ({"timeZone": ""}, "timeZone", "such as Europe/Berlin"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused_with_the_field(
@@ -93,6 +112,36 @@ def test_a_configuration_that_does_not_fit_is_refused_with_the_field(
 
     assert refusal.value.field == f"configuration.{field}"
     assert hint in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        {"largestBundle": 1, "requestsPerMinute": 60, "timeoutSeconds": 1},
+        {"largestBundle": 1000, "requestsPerMinute": 2000, "timeoutSeconds": 60},
+        {"fullLoadAt": "00:00", "timeZone": "Pacific/Kiritimati"},
+        {"fullLoadAt": "23:59", "timeZone": "UTC"},
+    ],
+)
+def test_what_is_just_within_the_limits_is_accepted(edge: dict[str, Any]) -> None:
+    assert edge.items() <= OicpChannel().accept(configuration(**edge)).configuration.items()
+
+
+def test_everything_is_replaced_daily_only_where_the_operator_says_that_it_is_all_ours() -> None:
+    assert OicpChannel().accept(configuration(fullLoadAt="04:15")).daily is None
+    daily = (
+        OicpChannel().accept(configuration(ownsAllStatuses=True, fullLoadAt="04:15", timeZone="Europe/Berlin")).daily
+    )
+    assert str(daily) == "04:15 Europe/Berlin"
+
+
+def test_a_timeout_that_a_claim_would_not_outlast_is_refused() -> None:
+    channels = {"oicp": OicpChannel()}
+    assert accepted(channels, "oicp", configuration(timeoutSeconds=11.66), 11.66).timeout == 11.66
+    with pytest.raises(InvalidPartner, match="a third of EVSE_STATUS_LEASE") as refusal:
+        accepted(channels, "oicp", configuration(timeoutSeconds=11.67), 11.66)
+    assert refusal.value.field == "configuration.timeoutSeconds"
+    assert Means(SystemClock(), 10.0, 11.0).limited(30) == 11.0  # where the lease was made shorter since
 
 
 @pytest.mark.parametrize("raw", [{}, {"baseUrl": "https://a.example"}, configuration(password="x")])
