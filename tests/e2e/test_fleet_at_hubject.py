@@ -1,0 +1,98 @@
+"""Five thousand EVSEs, all that can happen to them and to what is said of them, and what an EMP sees in the end."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from app.channels.oicp.simulator import Trouble
+from app.domain.evse_id import parse_evse_id
+from app.domain.principal import Principal
+from app.domain.status import DeploymentState, Kind
+from app.domain.temporary_status import TemporaryStatus
+from app.store.commands.evses import Register, Report
+from app.store.commands.temporary_statuses import End, Plan
+from tests.builders import ADMIN, BOOKING, SENSOR, wish
+from tests.e2e.hubject import Fleet, fleet
+
+SIZE: Final = 5000
+TROUBLES: Final[Sequence[Trouble | None]] = (None, None, "500", "429", "garbage", "cut", "017")
+#: Shorter than in earnest, so that back-off and the settling of doubts can be waited for.
+HURRIED: Final[dict[str, Any]] = {
+    "request_timeout": timedelta(seconds=2),
+    "lease": timedelta(seconds=7),
+    "settle": timedelta(seconds=8),
+    "back_off_first": timedelta(milliseconds=100),
+    "back_off_longest": timedelta(milliseconds=500),
+    "retry_slowly": timedelta(seconds=5),
+}
+
+
+class History:
+    """Things that happen to a fleet, drawn from a seed."""
+
+    def __init__(self, network: Fleet, seed: int) -> None:
+        self._network = network
+        self._draw = random.Random(seed)
+        self._planned: list[tuple[Principal, TemporaryStatus]] = []
+
+    async def step(self, happenings: int) -> None:
+        await asyncio.gather(*(self._happen() for _ in range(happenings)))
+
+    async def _happen(self) -> None:
+        evse_id = parse_evse_id(self._draw.choice(self._network.evse_ids))
+        run = self._network.service.writer.run
+        match self._draw.choices(("plan", "end", "report", "gate"), (5, 2, 3, 1))[0]:
+            case "plan":
+                at = self._network.service.clock.now()
+                begin = at + timedelta(milliseconds=self._draw.randrange(8000))
+                end = begin + timedelta(milliseconds=self._draw.randrange(1, 20_000))
+                kind, by = self._draw.choice(list(Kind)), self._draw.choice((SENSOR, BOOKING))
+                asked = wish(evse_id.written, kind=kind, valid_from=begin, valid_to=self._draw.choice((end, None)))
+                self._planned.append((by, (await run(Plan(by, asked))).one))
+            case "end" if self._planned:
+                by, one = self._planned.pop(self._draw.randrange(len(self._planned)))
+                await run(End(by, one.id))
+            case "report":
+                word = self._draw.choice(("Available", "Charging", "Faulted", "Unavailable", "Finishing"))
+                await run(Report(by=ADMIN, evse_id=evse_id, reported=word))
+            case "gate":
+                states = (DeploymentState.PRODUCTION, DeploymentState.PRODUCTION, DeploymentState.STOCK)
+                await run(Register(by=ADMIN, evse_id=evse_id, deployment=self._draw.choice(states)))
+
+
+async def test_an_emp_sees_of_each_what_is_presented(embedded_url: str) -> None:
+    await _a_history(embedded_url, seed=1, steps=12)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(2, 8))
+async def test_an_emp_sees_it_after_longer_histories_too(database_url: str, seed: int) -> None:
+    await _a_history(database_url, seed, steps=60)
+
+
+async def _a_history(url: str, seed: int, steps: int) -> None:
+    async with fleet(url, SIZE, **HURRIED) as (network, base_url):
+        hub, draw = network.hub, random.Random(-seed)
+        hub.strict_update = bool(seed % 2)  # as documented, or as observed
+        # Some were never published as EvseData; those that Hubject does not know must not hold back the others.
+        hub.known = {one for one in network.evse_ids if draw.random() > 0.01}
+        await network.add_partner(base_url, ownsAllStatuses=True)
+        await network.ask_for_full_load()
+        history = History(network, seed)
+        for _ in range(steps):
+            hub.fault = draw.choice(TROUBLES)
+            if draw.random() < 0.15:
+                await network.ask_for_full_load()
+            await history.step(draw.randrange(20, 300))
+            await asyncio.sleep(draw.random())
+        hub.fault = None
+        hub.known = set(network.evse_ids)  # published at last
+
+        await network.until(network.is_at_rest, within=600)
+        await network.until(network.shows_what_it_should)  # windows go on beginning and ending
+        assert hub.wrong == []  # two requests in flight at once would stand here
