@@ -5,12 +5,15 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final, TypeAlias
 
 import httpx
 import msgspec
 
 from app.channels.channel import NotSent, Refused, Unknown
+from app.channels.hearing_out import LONGEST_WAIT, hear_out
+from app.channels.tls_failures import REMEDIES, TlsFailure, tls_failure
 
 PER_CLIENT: Final = 4  #: requests in flight a client; httpx's pool slows down quadratically beyond
 LARGEST_ANSWER: Final = 256 * 1024  #: bytes of an answer that are read
@@ -51,23 +54,40 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 Sent: TypeAlias = Answer | NotSent | Refused | Unknown
-#: In the reasons of TLS alerts by which a partner turns us away: before it reads a request, so that none is applied.
-_TURNED_AWAY: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
+
+
+def public_authorities() -> ssl.SSLContext:
+    """Make a context that trusts the public CAs, or those that `SSL_CERT_FILE` names."""
+    return httpx.create_ssl_context()
 
 
 class Transport:
     """A handful of HTTP clients towards one partner, with one deadline around each whole request."""
 
-    def __init__(self, *, in_flight: int, timeout: float) -> None:
-        """`timeout` is in seconds, from connecting to the last byte of the answer."""
+    def __init__(
+        self,
+        *,
+        in_flight: int,
+        timeout: float,
+        tls: ssl.SSLContext | None = None,
+        remedies: Mapping[TlsFailure, str] = REMEDIES,
+    ) -> None:
+        """`timeout` is in seconds, from connecting to the last byte of the answer.
+
+        `tls` is by default one that trusts the public CAs and presents no certificate. `remedies` are total: what the
+        operator is told to do about each failure of TLS, in the words of the channel's own configuration.
+        """
         self._timeout = timeout
+        self._remedies = remedies
+        self._presents = tls is not None
+        self._to_be_heard = self._presents  #: whether the partner may have something against our certificate
         limits = httpx.Limits(
             max_connections=PER_CLIENT, max_keepalive_connections=PER_CLIENT, keepalive_expiry=KEEP_ALIVE_SECONDS
         )
-        tls = httpx.create_ssl_context()
+        context = tls or public_authorities()
         self._clients = [
             httpx.AsyncClient(
-                verify=tls,
+                verify=context,
                 limits=limits,
                 # Shorter than the whole, so that a connection never made is known as such and not as a lost answer.
                 timeout=httpx.Timeout(timeout, connect=min(timeout / 2, 5.0)),
@@ -87,14 +107,18 @@ class Transport:
         chosen = min(range(len(self._clients)), key=self._under_way.__getitem__)
         try:
             request = self._clients[chosen].build_request(method, url, headers=dict(headers), content=body)
+            if self._to_be_heard:
+                request.extensions["trace"] = partial(hear_out, longest=min(LONGEST_WAIT, self._timeout / 4))
             _check(request)
         except (httpx.InvalidURL, ValueError) as error:
             return NotSent(f"the request cannot be made: {_words(error)}")
         self._under_way[chosen] += 1
         try:
-            return await self._exchange(self._clients[chosen], request)
+            sent = await self._exchange(self._clients[chosen], request)
         finally:
             self._under_way[chosen] -= 1
+        self._to_be_heard = self._presents and not isinstance(sent, Answer)
+        return sent
 
     async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Sent:
         try:
@@ -107,7 +131,7 @@ class Transport:
         except TimeoutError:
             return Unknown(f"no answer within {self._timeout:g} s")
         except (httpx.HTTPError, ssl.SSLError) as error:  # the latter where httpx does not make it one of its own
-            return _failed(error)
+            return _failed(error, request.url.scheme, self._remedies)
         return Answer(response.status_code, dict(response.headers), received)
 
     async def close(self) -> None:
@@ -115,17 +139,30 @@ class Transport:
             await client.aclose()
 
 
-def _failed(error: httpx.HTTPError | ssl.SSLError) -> NotSent | Refused | Unknown:
+def _failed(
+    error: httpx.HTTPError | ssl.SSLError, scheme: str, remedies: Mapping[TlsFailure, str]
+) -> NotSent | Refused | Unknown:
+    connecting = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Refused(f"its certificate is not to be trusted: {cause.verify_message}")
-    if cause is not None and "ALERT" in (cause.reason or "") and any(one in cause.reason for one in _TURNED_AWAY):
-        return Refused(f"it does not take our TLS certificate, or wants one: {cause.reason}")
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+    if cause is not None and (failure := tls_failure(cause, in_handshake=connecting)) is not None:
+        if failure is TlsFailure.NO_TLS:  # perhaps a page that stands in for a while; Refused is for what stays
+            return NotSent(f"could not connect: it does not speak TLS ({cause.reason}); {remedies[failure]}")
+        return Refused(f"{_refusal(cause)}; {remedies[failure]}")
+    if connecting:
         return NotSent(f"could not connect: {_words(error)}")
+    if scheme == "http" and isinstance(error, httpx.RemoteProtocolError):
+        return Unknown(f"the connection broke: {_words(error)}; if it speaks TLS, its address begins with https://")
     return Unknown(f"the connection broke: {_words(error)}")
+
+
+def _refusal(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {error.verify_message.rstrip('.')}"
+    if "PROTOCOL" in error.reason or "VERSION" in error.reason:
+        return f"it speaks no version of TLS that is safe: {error.reason}"
+    return f"it does not take our TLS certificate, or wants one: {error.reason}"
 
 
 async def _limited(response: httpx.Response) -> bytes:

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 import msgspec
@@ -19,6 +20,8 @@ from app.domain.principal import COMMAND_LINE
 from app.store import partner_reports, reading
 from app.store import partners as store
 
+LARGEST_FILE: Final = 64 * 1024  #: bytes of a value that is read from a file
+
 
 @click.group()
 def partners() -> None:
@@ -30,6 +33,7 @@ def partners() -> None:
 What each channel asks for (its page under app/channels/ says more):
   driver_app  url=https://… [secret=whsec_…]
   oicp        baseUrl=https://service.hubject.com operatorId=DE*ABC
+              clientCertificate=@certificate.pem clientKey=@key.pem caBundle=@hubject.pem
   ocpi        url=https://…/ocpi/emsp/2.2.1/locations token=… countryCode=DE partyId=XYZ
 
 \b
@@ -39,7 +43,13 @@ Example:
 )
 @click.option("--name", required=True, help="A short name of your own: letters, digits, . _ -")
 @click.option("--channel", required=True, type=click.Choice(list(REGISTER)), help="The kind of partner.")
-@click.option("--set", "pairs", multiple=True, metavar="FIELD=VALUE", help="A field of the configuration; repeatable.")
+@click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="A field of the configuration; repeatable. FIELD=@FILE takes what is in a file.",
+)
 @click.option(
     "--configuration", metavar="JSON", help="The configuration as one JSON object, instead of or under --set."
 )
@@ -197,8 +207,27 @@ def _configuration(pairs: tuple[str, ...], whole: str | None) -> dict[str, Any]:
         field, equals, value = pair.partition("=")
         if not equals or not field:
             raise click.UsageError(f"--set takes FIELD=VALUE, not {pair!r}")
-        raw[field] = _value(value)
+        raw[field] = _content(field, value[1:]) if value.startswith("@") else _value(value)
     return raw
+
+
+def _content(field: str, path: str) -> str:
+    """Read a value, such as a key, that should stand neither on a screen nor in a shell's history.
+
+    Its line breaks stay, but for those at the end, which editors add to passwords too.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name cannot be one"
+        raise click.UsageError(f"--set {field}=@{path}: the file cannot be read: {why}") from None
+    if len(content) > LARGEST_FILE:
+        raise click.UsageError(f"--set {field}=@{path}: the file is larger than {LARGEST_FILE} bytes")
+    try:
+        return content.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--set {field}=@{path}: the file is not text; certificates and keys are PEM") from None
 
 
 def _value(text: str) -> Any:

@@ -21,8 +21,10 @@ from app.channels.channel import (
 )
 from app.channels.oicp import bundle, codes
 from app.channels.oicp.answers import Judgement, judge
+from app.channels.oicp.certificates import expiry_concerns
 from app.channels.oicp.mapping import DEFAULT
-from app.channels.oicp.settings import OicpSettings
+from app.channels.oicp.settings import SECRETS, OicpSettings
+from app.channels.oicp.tls_remedies import REMEDIES
 from app.channels.oicp.wire import (
     EVSE_ID,
     ActionType,
@@ -32,7 +34,7 @@ from app.channels.oicp.wire import (
     PushEvseStatus,
 )
 from app.channels.transport import Answer, Transport
-from app.clock import Clock
+from app.clock import Clock, SystemClock
 from app.domain.daily import Daily
 from app.domain.delivery import Notice
 from app.domain.evse_id import operator_key
@@ -183,21 +185,27 @@ class OicpChannel:
     lane = Lane(in_flight=1, exclusive=True)
     knows_evse_ids_only = True
 
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()  #: by which a certificate has expired when it is configured
+
     def shows(self, what: What) -> str | None:
         word = DEFAULT.word(what)
         return None if word is None else str(word)
 
     def accept(self, raw: Mapping[str, Any]) -> Accepted:
-        """Check a configuration. It holds no secrets, and Hubject is told nothing until its load is asked for.
+        """Check a configuration. Hubject is told nothing until its load is asked for.
 
         Raises:
             InvalidPartner: it does not fit, with the field at fault.
         """
         settings = checked(raw, OicpSettings)
+        settings.check_usable(self._clock.now())
+        # As JSON would bring it back, so that storing it changes nothing.
+        whole = msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, Any])
+        secrets = {field: whole.pop(field) for field in SECRETS}
         return Accepted(
-            # As JSON would bring it back, so that storing it changes nothing.
-            configuration=msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, Any]),
-            secrets={},
+            configuration=whole,
+            secrets={field: secret for field, secret in secrets.items() if secret is not None},
             audience=Audience(operators=(settings.operator_id, *settings.sub_operators)),
             tells_fleet=False,
             timeout=settings.timeout_seconds,
@@ -205,8 +213,8 @@ class OicpChannel:
             exclusive=f"operator {operator_key(settings.operator_id)} at {settings.base_url.rstrip('/').lower()}",
         )
 
-    def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
-        return []
+    def concerns(self, partner: Partner, at: datetime) -> list[str]:
+        return expiry_concerns(partner.configuration, at)
 
     def connect(self, partner: Partner, means: Means) -> OicpConnection:
         """Open a connection. Nothing is sent: Hubject forbids calls that only ask whether it is there.
@@ -215,7 +223,8 @@ class OicpChannel:
             InvalidPartner: the configuration was not made by `accept`.
         """
         settings = checked(partner.configuration, OicpSettings)
-        transport = Transport(in_flight=self.lane.in_flight, timeout=means.limited(settings.timeout_seconds))
+        timeout = means.limited(settings.timeout_seconds)
+        transport = Transport(in_flight=self.lane.in_flight, timeout=timeout, tls=settings.tls, remedies=REMEDIES)
         return OicpConnection(settings, transport, means.clock)
 
 

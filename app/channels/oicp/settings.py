@@ -1,13 +1,15 @@
 """What an operator has to say about its Hubject account."""
 
 import re
-from datetime import time
+import ssl
+from datetime import datetime, time
 from typing import Final
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from app.channels.oicp import certificates
 from app.channels.oicp.mapping import Table, table
 from app.channels.oicp.wire import LONGEST_OPERATOR_NAME, OPERATOR_ID, status_records_path
 from app.domain.daily import Daily
@@ -19,6 +21,8 @@ FASTEST: Final = 2000  #: requests a minute. Hubject Acceptable Use Policy v1-0,
 SHORTEST_TIMEOUT: Final = 1.0  #: seconds
 LONGEST_TIMEOUT: Final = 60.0  #: seconds, and no more than a third of the lease
 SLOWEST: Final = 60  #: requests a minute; a wait for the next must be short beside a timeout
+#: The fields that are never shown.
+SECRETS: Final = ("clientKey", "clientKeyPassword")
 
 
 class OicpSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -30,6 +34,8 @@ class OicpSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     `{"actual.UNKNOWN": "OutOfService"}`. `largest_bundle` is how many records may go in one request while catching up,
     1 for never more than one; `requests_per_minute` the rate that is kept to; `timeout_seconds` is for one request.
     Only with `owns_all_statuses` is everything replaced, daily at `full_load_at` (HH:MM) in `time_zone`.
+    `{"actual.UNKNOWN": "OutOfService"}`. `client_certificate` (with its chain) and `client_key` are how Hubject knows
+    us, `ca_bundle` is what is trusted instead of the public CAs, all in PEM.
 
     Spec: OICP 2.3 CPO §eRoamingPushEvseStatus_V2.1; §Hub Provider and Hub Operator
 
@@ -48,6 +54,10 @@ class OicpSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     owns_all_statuses: bool = False
     full_load_at: str = "03:00"
     time_zone: str = "UTC"
+    client_certificate: str | None = None
+    client_key: str | None = None
+    client_key_password: str | None = None
+    ca_bundle: str | None = None
 
     def __post_init__(self) -> None:
         _check_base_url(self.base_url)
@@ -65,6 +75,12 @@ class OicpSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
         _check_range(self.requests_per_minute, "requestsPerMinute", SLOWEST, FASTEST)
         if self.timeout_seconds is not None:
             _check_range(self.timeout_seconds, "timeoutSeconds", SHORTEST_TIMEOUT, LONGEST_TIMEOUT)
+        certificates.check_certificates(*self._pasted)
+        if any(self._pasted) and urlsplit(self.base_url).scheme != "https":
+            raise _bad_base_url("certificates are of use only where it begins with https://")
+
+    def __repr__(self) -> str:
+        return f"OicpSettings({self.base_url!r}, {self.operator_id!r})"  # never its key: this ends up in logs
 
     @property
     def url(self) -> str:
@@ -79,6 +95,28 @@ class OicpSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     @property
     def table(self) -> Table:
         return table(self.mapping)
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What to talk to Hubject with; `None` where the ordinary trust in public CAs will do.
+
+        Raises:
+            InvalidPartner: OpenSSL refuses to use what was configured.
+        """
+        return certificates.hubject_tls(*self._pasted)
+
+    def check_usable(self, at: datetime) -> None:
+        """Check what cannot be told from the texts alone, as of `at` (UTC).
+
+        Raises:
+            InvalidPartner: a certificate has expired, or OpenSSL refuses to use one.
+        """
+        certificates.check_validity(self.client_certificate, self.ca_bundle, at)
+        _ = self.tls
+
+    @property
+    def _pasted(self) -> tuple[str | None, str | None, str | None, str | None]:
+        return self.client_certificate, self.client_key, self.client_key_password, self.ca_bundle
 
 
 def _check_operator_id(value: str, field: str) -> None:

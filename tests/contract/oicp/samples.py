@@ -14,6 +14,7 @@ from app.domain.evse import Evse
 from app.domain.partner import Partner
 from app.domain.presentation import Presentation, What
 from app.domain.status import DeploymentState
+from tests.clock import FrozenClock
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 OPERATOR = "DE*ABC"
@@ -43,21 +44,24 @@ def configuration(base_url: str = "https://hub.example", **more: Any) -> dict[st
 
 
 @asynccontextmanager
-async def opened(base_url: str, *, seconds: float = 5.0, **more: Any) -> AsyncGenerator[OicpConnection]:
+async def opened(
+    base_url: str, *, seconds: float = 5.0, accepted_at: datetime | None = None, **more: Any
+) -> AsyncGenerator[OicpConnection]:
     """Open a connection with a configuration that was accepted and stored, as the service does it."""
-    channel = OicpChannel()
+    channel = OicpChannel(accepted_at and FrozenClock(accepted_at))
     accepted = channel.accept(configuration(base_url, **more))
     partner = Partner(
         id=1,
         name="hubject",
         channel=channel.name,
         configuration=accepted.configuration,
+        secrets=accepted.secrets,
         audience=accepted.audience,
         created_by="test",
         created_at=NOW,
         updated_at=NOW,
     )
-    connection = channel.connect(partner, Means(SystemClock(), seconds))
+    connection = channel.connect(partner.with_secrets(), Means(SystemClock(), seconds))
     try:
         yield connection
     finally:

@@ -8,8 +8,9 @@ import pytest
 
 import app.channels.oicp
 from app.channels.channel import Channel, Lane, Means, accepted
-from app.channels.oicp import codes, mapping
+from app.channels.oicp import codes, mapping, tls_remedies
 from app.channels.oicp.channel import OicpChannel
+from app.channels.oicp.settings import SECRETS
 from app.channels.oicp.wire import EvseStatus
 from app.clock import SystemClock
 from app.domain.errors import InvalidPartner
@@ -47,6 +48,8 @@ def test_a_minimal_configuration_is_filled_in_and_holds_no_secrets() -> None:
         "ownsAllStatuses": False,
         "fullLoadAt": "03:00",
         "timeZone": "UTC",
+        "clientCertificate": None,
+        "caBundle": None,
     }
     assert accepted.secrets == {}
     assert accepted.tells_fleet is False
@@ -161,10 +164,11 @@ def test_the_channel_shows_hubjects_words_and_nothing_behind_the_gate() -> None:
 def test_the_readme_shows_the_tables_as_they_are() -> None:
     assert f"<!-- mapping -->\n\n{mapping.markdown()}\n\n<!-- /mapping -->" in README
     assert f"<!-- codes -->\n\n{codes.markdown()}\n\n<!-- /codes -->" in README
+    assert f"<!-- tls -->\n\n{tls_remedies.markdown()}\n\n<!-- /tls -->" in README
 
 
 def test_the_readme_names_every_setting() -> None:
-    for field in OicpChannel().accept(configuration()).configuration:
+    for field in (*OicpChannel().accept(configuration()).configuration, *SECRETS):
         assert f"`{field}`" in README
     for status in EvseStatus:
         assert status in README
