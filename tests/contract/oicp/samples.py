@@ -48,7 +48,7 @@ async def opened(
     base_url: str, *, seconds: float = 5.0, accepted_at: datetime | None = None, **more: Any
 ) -> AsyncGenerator[OicpConnection]:
     """Open a connection with a configuration that was accepted and stored, as the service does it."""
-    channel = OicpChannel(accepted_at and FrozenClock(accepted_at))
+    channel = OicpChannel(None if accepted_at is None else FrozenClock(accepted_at))
     accepted = channel.accept(configuration(base_url, **more))
     partner = Partner(
         id=1,
