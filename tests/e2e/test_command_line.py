@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from app.cli import group
 from app.cli.durations import Duration
+from tests.contract.oicp.issuing import issue
 
 FLEET = Path(__file__).parents[2] / "app" / "demo" / "fleet.json"
 Run = Callable[..., Result]
@@ -193,3 +194,40 @@ def test_one_operator_at_one_hubject_is_one_partner(run: Run):
     refused = run(*words, "--name", "other", "--set", "operatorId=DEABC", code=1)
     assert "operator DEABC at https://hub.example.com is served by hub already" in refused.stderr
     run(*words, "--name", "other", "--set", "operatorId=DE*XYZ")
+
+
+def test_a_partner_takes_a_field_from_a_file(run: Run, tmp_path: Path):
+    words = ("partners", "add", "--name", "app", "--channel", "driver_app", "--set", "url=https://app.example.com/hook")
+    secret = "whsec_" + "QUJD" * 10
+    (tmp_path / "secret").write_bytes(f"\ufeff{secret}\r\n".encode())
+    added = run(*words, "--set", "secret=@secret", "-o", "json")
+    assert json.loads(added.output)["issued"] == {}
+    assert secret not in added.output
+
+
+def test_certificates_from_files_keep_their_line_breaks(run: Run, tmp_path: Path):
+    words = ("partners", "add", "--name", "hub", "--channel", "oicp", "--set", "operatorId=DE*ABC")
+    ours = issue("DE*ABC")
+    for field, text in ours.items():
+        (tmp_path / f"{field}.pem").write_text(text)
+    files = [word for field in ours for word in ("--set", f"{field}=@{tmp_path / field}.pem")]
+    added = run(*words, "--set", "baseUrl=https://hub.example.com", *files, "-o", "json")
+    assert json.loads(added.output)["configuration"]["clientCertificate"] == ours["clientCertificate"].strip()
+    assert "KEY" not in added.output
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("nowhere.pem", "--set clientKey=@nowhere.pem: the file cannot be read: No such file or directory"),
+        (".", "the file cannot be read: Is a directory"),
+        ("", "the file cannot be read"),
+        ("key.der", "the file is not text"),
+        ("huge.pem", "the file is larger than 65536 bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_is_named_with_the_reason(run: Run, tmp_path: Path, path: str, says: str):
+    (tmp_path / "key.der").write_bytes(b"0\x82\xff\x00")
+    (tmp_path / "huge.pem").write_bytes(b"x" * 65537)
+    words = ("partners", "add", "--name", "hub", "--channel", "oicp", "--set", f"clientKey=@{path}")
+    assert says in " ".join(run(*words, code=2).stderr.split())

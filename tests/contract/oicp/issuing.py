@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-FROM = datetime(2026, 1, 1, tzinfo=UTC)
+FROM = datetime(2020, 1, 1, tzinfo=UTC)
 TO = datetime(2090, 1, 1, tzinfo=UTC)
 
 
