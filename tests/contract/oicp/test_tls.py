@@ -14,7 +14,9 @@ import pytest
 import trustme
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from app.channels import transport
 from app.channels.channel import Delivered, NotSent, Outcome, Refused, Unknown
+from app.channels.hearing_out import hear_out
 from app.domain.status import Kind
 from tests.contract.oicp.issuing import encrypted, issue
 from tests.contract.oicp.samples import notice, opened
@@ -55,6 +57,12 @@ def certificates() -> Certificates:
     return Certificates()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a hub takes its time to object."""
+    monkeypatch.setattr(transport, "LONGEST_WAIT", 10.0)
+
+
 async def push(hub: TlsHub, times: int = 1, /, **more: Any) -> Outcome:
     """Push a status to `hub` as an operator that configured `more`; return the last outcome."""
     async with opened(hub.url, seconds=20, **more) as connection:
@@ -73,11 +81,47 @@ async def test_both_sides_know_each_other_and_the_status_arrives(
     assert hub.greeted == 1
 
 
-async def test_a_hub_that_hands_out_no_session_tickets_is_only_waited_for_once(certificates: Certificates) -> None:
+async def test_a_hub_that_hands_out_no_session_tickets_is_waited_for_until_it_has_answered_once(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    async def counted(event: str, told: Any, **more: Any) -> None:
+        if event == "connection.start_tls.complete":
+            heard.append(event)
+        await hear_out(event, told, **more)
+
+    monkeypatch.setattr(transport, "hear_out", counted)
+    monkeypatch.setattr(transport, "LONGEST_WAIT", 0.1)
     context = server_side(certificates.server, ssl.TLSVersion.TLSv1_3, certificates.of_partners, num_tickets=0)
-    with tls_hub(serving_tls(context)) as hub:
-        assert isinstance(await push(hub, 2, **certificates.configured()), Delivered)
-    assert len(hub.applied) == 2
+    with tls_hub(serving_tls(context, closing=True)) as hub:
+        async with opened(hub.url, seconds=20, **certificates.configured()) as connection:
+            message = connection.translate(notice(Kind.BLOCKED))
+            for _ in range(3):
+                assert isinstance(await connection.deliver(message), Delivered)
+            assert (hub.greeted, len(heard)) == (3, 1)
+
+
+async def test_a_hub_that_comes_to_object_to_our_certificate_is_heard_out_after_the_first_failure(
+    certificates: Certificates,
+) -> None:
+    contexts = [
+        server_side(certificates.server, ssl.TLSVersion.TLSv1_3, wanted)
+        for wanted in (certificates.of_partners, certificates.stranger)
+    ]
+    current = contexts[0]
+
+    def serve(accepted: socket.socket, applied: list[bytes]) -> None:
+        serving_tls(current, abrupt=True, closing=True)(accepted, applied)
+
+    with tls_hub(serve) as hub:
+        async with opened(hub.url, seconds=20, **certificates.configured()) as connection:
+            message = connection.translate(notice(Kind.BLOCKED))
+            assert isinstance(await connection.deliver(message), Delivered)
+            current = contexts[1]
+            await connection.deliver(message)  # it may or may not be known why this one fails
+            assert isinstance(await connection.deliver(message), Refused)
+        assert len(hub.applied) == 1
 
 
 async def test_an_encrypted_key_and_a_chain_are_presented_as_well(certificates: Certificates) -> None:

@@ -61,8 +61,8 @@ def tls_hub(serve: Serve) -> Generator[TlsHub]:
             served.result()
 
 
-def serving_tls(context: ssl.SSLContext, *, abrupt: bool = False) -> Serve:
-    """Serve requests until the other side hangs up.
+def serving_tls(context: ssl.SSLContext, *, abrupt: bool = False, closing: bool = False) -> Serve:
+    """Serve requests until the other side hangs up; `closing`: one a connection.
 
     `abrupt`: after a failed handshake hang up at once, with whatever was sent unread, as most servers do; what the
     other side may then read of the alert is a matter of luck, unless it waited for it.
@@ -72,7 +72,7 @@ def serving_tls(context: ssl.SSLContext, *, abrupt: bool = False) -> Serve:
         with context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False) as connection:
             try:
                 connection.do_handshake()
-                answer_all(connection, applied)
+                answer_all(connection, applied, closing=closing)
             except ssl.SSLError:
                 if abrupt:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
@@ -97,7 +97,7 @@ def serving_plainly(accepted: socket.socket, applied: list[bytes]) -> None:
             pass
 
 
-def answer_all(connection: socket.socket, applied: list[bytes]) -> None:
+def answer_all(connection: socket.socket, applied: list[bytes], *, closing: bool) -> None:
     received = b""
     while more := connection.recv(65536):
         received += more
@@ -106,10 +106,10 @@ def answer_all(connection: socket.socket, applied: list[bytes]) -> None:
         if length and len(body) == int(length):
             applied.append(body)
             answer = msgspec.json.encode(acknowledged())
-            connection.sendall(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer)
-                + answer
-            )
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n" % len(answer)
+            connection.sendall(head + (b"connection: close\r\n\r\n" if closing else b"\r\n") + answer)
+            if closing:
+                return
             received = b""
 
 
