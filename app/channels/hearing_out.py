@@ -48,7 +48,7 @@ async def _listen(stream: httpcore.AsyncNetworkStream, longest: float) -> None:
         except httpcore.ReadTimeout:
             continue
         except (httpcore.ReadError, ssl.SSLError) as error:
-            raise httpx.ConnectError(str(error)) from error
+            raise httpx.ConnectError(f"broken off before anything was sent: {error}") from error
         raise httpx.ConnectError("it spoke before it was asked" if spoken else "it hung up on our certificate")
 
 

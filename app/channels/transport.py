@@ -148,8 +148,8 @@ def _failed(
         cause = cause.__cause__ or cause.__context__
     if cause is not None and (failure := tls_failure(cause, in_handshake=connecting)) is not None:
         if failure is TlsFailure.NO_TLS:  # perhaps a page that stands in for a while; Refused is for what stays
-            return NotSent(f"could not connect: it does not speak TLS ({cause.reason}); {remedies[failure]}")
-        return Refused(f"{_refusal(cause)}; {remedies[failure]}")
+            return NotSent(f"could not connect: {failure} ({cause.reason}); {remedies[failure]}")
+        return Refused(f"{_refusal(failure, cause)}; {remedies[failure]}")
     if connecting:
         return NotSent(f"could not connect: {_words(error)}")
     if scheme == "http" and isinstance(error, httpx.RemoteProtocolError):
@@ -157,12 +157,12 @@ def _failed(
     return Unknown(f"the connection broke: {_words(error)}")
 
 
-def _refusal(error: ssl.SSLError) -> str:
+def _refusal(failure: TlsFailure, error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not to be trusted: {error.verify_message.rstrip('.')}"
-    if "PROTOCOL" in error.reason or "VERSION" in error.reason:
-        return f"it speaks no version of TLS that is safe: {error.reason}"
-    return f"it does not take our TLS certificate, or wants one: {error.reason}"
+    if failure is TlsFailure.TOO_OLD:
+        return f"{failure} ({error.reason})"
+    return f"it does not take our TLS certificate, or wants one: {error.reason}, {failure}"
 
 
 async def _limited(response: httpx.Response) -> bytes:

@@ -27,6 +27,11 @@ LONGEST_PASSWORD: Final = 200
 
 WARNED_BEFORE: Final = timedelta(days=30)
 
+_CERTIFICATE: Final = "clientCertificate"
+_KEY: Final = "clientKey"
+_PASSWORD: Final = "clientKeyPassword"  # noqa: S105 - the name of a field
+_BUNDLE: Final = "caBundle"
+
 _Read = TypeVar("_Read")
 
 
@@ -37,10 +42,10 @@ def check_certificates(certificate: str | None, key: str | None, password: str |
         InvalidPartner: naming the field at fault.
     """
     for value, longest, field in (
-        (certificate, LONGEST_CERTIFICATE, "clientCertificate"),
-        (key, LONGEST_KEY, "clientKey"),
-        (password, LONGEST_PASSWORD, "clientKeyPassword"),
-        (ca_bundle, LONGEST_CA_BUNDLE, "caBundle"),
+        (certificate, LONGEST_CERTIFICATE, _CERTIFICATE),
+        (key, LONGEST_KEY, _KEY),
+        (password, LONGEST_PASSWORD, _PASSWORD),
+        (ca_bundle, LONGEST_CA_BUNDLE, _BUNDLE),
     ):
         if value is not None and not 1 <= len(value) <= longest:
             raise _invalid(f"it has 1 to {longest} characters; null is none", field)
@@ -103,29 +108,20 @@ def expiry_concerns(configuration: Mapping[str, Any], at: datetime) -> list[str]
     """Say which certificates run out soon, as seen at `at` (UTC), or have. Never raises."""
     concerns = []
     for one in _readable(configuration.get(_CERTIFICATE)):
-        until = f"The certificate {subject(one)} in {_CERTIFICATE}"
+        named, until = f"The certificate {subject(one)} in {_CERTIFICATE}", day(one.not_valid_after_utc)
         remedy = f"have Hubject sign a new CSR, and change {_CERTIFICATE} and {_KEY}."
         if one.not_valid_after_utc < at:
-            concerns.append(f"{until} expired on {day(one.not_valid_after_utc)}, and Hubject takes no status: {remedy}")
+            concerns.append(f"{named} expired on {until}, and Hubject takes no status: {remedy}")
         elif one.not_valid_after_utc - at <= WARNED_BEFORE:
-            concerns.append(
-                f"{until} expires on {day(one.not_valid_after_utc)}, and Hubject will take no status: {remedy}"
-            )
+            concerns.append(f"{named} expires on {until}, and Hubject will take no status: {remedy}")
     for one in _readable(configuration.get(_BUNDLE)):
-        until = f"The CA {subject(one)} in {_BUNDLE}"
+        named, until = f"The CA {subject(one)} in {_BUNDLE}", day(one.not_valid_after_utc)
         if one.not_valid_after_utc < at:
             remedy = "put the one that took its place there, or take it out if that is there already."
-            concerns.append(f"{until} expired on {day(one.not_valid_after_utc)}: {remedy}")
+            concerns.append(f"{named} expired on {until}: {remedy}")
         elif one.not_valid_after_utc - at <= WARNED_BEFORE:
-            remedy = "ask Hubject for its new CA chain, and add that before."
-            concerns.append(f"{until} expires on {day(one.not_valid_after_utc)}: {remedy}")
+            concerns.append(f"{named} expires on {until}: ask Hubject for its new CA chain, and add that before.")
     return concerns
-
-
-_CERTIFICATE: Final = "clientCertificate"
-_KEY: Final = "clientKey"
-_PASSWORD: Final = "clientKeyPassword"  # noqa: S105 - the name of a field
-_BUNDLE: Final = "caBundle"
 
 
 def _identity(
