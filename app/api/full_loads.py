@@ -9,10 +9,10 @@ from app.api.guards import needs
 from app.api.partner_shapes import NameInPath
 from app.api.problems import refuses
 from app.api.shapes import Asked, Told, ToldTime, told
-from app.channels.channel import daily_load
 from app.domain import errors
 from app.domain.daily import Daily
 from app.domain.full_load import FullLoad
+from app.domain.partner import Partner
 from app.domain.principal import Principal, Right
 from app.store import full_loads as store
 from app.store import partners
@@ -59,7 +59,7 @@ class FullLoads(Controller):
         async with context.database.read() as connection:
             partner = await partners.find(connection, context.secrets, name)
             load = await store.find(connection, partner.id)
-        return _view(daily_load(context.channels, partner), load)
+        return _view(_daily(context, partner), load)
 
     @post(
         operation_id="askForFullLoad",
@@ -73,7 +73,7 @@ class FullLoads(Controller):
         """Replace everything that the partner has by what is shown now; within seconds: look again for how."""
         async with context.database.write() as connection:
             partner = await partners.find(connection, context.secrets, name)
-            daily = daily_load(context.channels, partner)
+            daily = _daily(context, partner)
             if daily is None:
                 raise errors.NotOursToReplace(
                     "a full load deletes what others have pushed: set ownsAllStatuses in the partner's configuration "
@@ -83,6 +83,11 @@ class FullLoads(Controller):
             load = await store.ask(connection, partner.id, principal.id, at, forced=data.force)
         context.owed()
         return _view(daily, load)
+
+
+def _daily(context: Context, partner: Partner) -> Daily | None:
+    channel = context.channels.get(partner.channel)
+    return None if channel is None else channel.daily(partner)
 
 
 def _view(daily: Daily | None, load: FullLoad | None) -> FullLoadView:

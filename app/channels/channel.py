@@ -99,7 +99,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A checked configuration, taken apart into what may be shown and what must be encrypted.
 
     `exclusive` names what only one partner may serve, as two lanes to it would run side by side. `timeout` is in
-    seconds, where the partner has one of its own. `daily` is when all it has is replaced, if that is for us to do.
+    seconds, where the partner has one of its own.
     """
 
     configuration: dict[str, Any]
@@ -108,7 +108,6 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     tells_fleet: bool
     exclusive: str | None = None
     timeout: float | None = None
-    daily: Daily | None = None
 
     def as_partner(self, name: str, channel: str, by: str, at: datetime) -> Partner:
         """Make the partner that is to be added; the store gives it its key."""
@@ -230,6 +229,10 @@ class Channel(Protocol):
         """
         ...
 
+    def daily(self, partner: Partner) -> Daily | None:
+        """When everything that this partner, with its secrets, has of us is replaced; `None` where it never may be."""
+        ...
+
     def concerns(self, partner: Partner, at: datetime) -> list[str]:
         """Say what is going to keep this partner from being told, as seen at `at` (UTC): a certificate that runs out.
 
@@ -271,9 +274,3 @@ def accepted(channels: Mapping[str, Channel], name: str, raw: Mapping[str, Any],
             field="configuration.timeoutSeconds",
         )
     return good
-
-
-def daily_load(channels: Mapping[str, Channel], partner: Partner) -> Daily | None:
-    """When everything that the partner has is replaced daily; `None` where that is not ours to do."""
-    channel = channels.get(partner.channel)
-    return None if channel is None else channel.accept(partner.with_secrets().configuration).daily

@@ -6,7 +6,6 @@ from typing import Final
 import click
 
 from app.channels import REGISTER
-from app.channels.channel import daily_load
 from app.cli.opening import opened, runs, settings_from_environment
 from app.domain.errors import NotOursToReplace
 from app.domain.instant import rfc3339
@@ -30,7 +29,7 @@ async def full_load(name: str, force: bool) -> None:  # noqa: FBT001 - as click 
     async with opened(settings_from_environment()) as beside:
         async with beside.database.write() as connection:
             partner = await partners.find(connection, beside.secrets, name)
-            if daily_load(REGISTER, partner) is None:
+            if REGISTER[partner.channel].daily(partner) is None:
                 raise NotOursToReplace(
                     f"{name} does not have ownsAllStatuses set, as others may push statuses to it as well: a full load "
                     "would delete theirs"

@@ -74,6 +74,9 @@ class ScriptedChannel:
     def accept(self, raw: Mapping[str, Any]) -> Accepted:
         return Accepted(configuration=dict(raw), secrets={}, audience=Audience(), tells_fleet=True)
 
+    def daily(self, partner: Partner) -> None:  # noqa: ARG002 - each EVSE is told on its own
+        return None
+
     def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
         return []
 

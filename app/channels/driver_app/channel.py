@@ -49,6 +49,9 @@ class DriverAppChannel:
             tells_fleet=True,
         )
 
+    def daily(self, partner: Partner) -> None:  # noqa: ARG002 - each EVSE is told on its own
+        return None
+
     def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
         return []
 

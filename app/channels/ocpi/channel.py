@@ -65,6 +65,9 @@ class OcpiChannel:
             tells_fleet=settings.initial_push,
         )
 
+    def daily(self, partner: Partner) -> None:  # noqa: ARG002 - each EVSE is told on its own
+        return None
+
     def concerns(self, partner: Partner, at: datetime) -> list[str]:  # noqa: ARG002 - nothing can run out here
         return []
 

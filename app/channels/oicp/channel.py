@@ -209,9 +209,11 @@ class OicpChannel:
             audience=Audience(operators=(settings.operator_id, *settings.sub_operators)),
             tells_fleet=False,
             timeout=settings.timeout_seconds,
-            daily=settings.daily,
             exclusive=f"operator {operator_key(settings.operator_id)} at {settings.base_url.rstrip('/').lower()}",
         )
+
+    def daily(self, partner: Partner) -> Daily | None:
+        return checked(partner.with_secrets().configuration, OicpSettings).daily
 
     def concerns(self, partner: Partner, at: datetime) -> list[str]:
         return expiry_concerns(partner.configuration, at)

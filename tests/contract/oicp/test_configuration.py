@@ -14,7 +14,7 @@ from app.channels.oicp.settings import SECRETS
 from app.channels.oicp.wire import EvseStatus
 from app.clock import SystemClock
 from app.domain.errors import InvalidPartner
-from app.domain.partner import Audience
+from app.domain.partner import Audience, Partner
 from app.domain.presentation import Gate
 from app.domain.status import ActualStatus, Kind
 from tests.contract.oicp.samples import configuration, notice
@@ -130,12 +130,15 @@ def test_what_is_just_within_the_limits_is_accepted(edge: dict[str, Any]) -> Non
     assert edge.items() <= OicpChannel().accept(configuration(**edge)).configuration.items()
 
 
+def added(**configured: Any) -> Partner:
+    good = OicpChannel().accept(configuration(**configured))
+    return good.as_partner("hubject", "oicp", "test", SystemClock().now())
+
+
 def test_everything_is_replaced_daily_only_where_the_operator_says_that_it_is_all_ours() -> None:
-    assert OicpChannel().accept(configuration(fullLoadAt="04:15")).daily is None
-    daily = (
-        OicpChannel().accept(configuration(ownsAllStatuses=True, fullLoadAt="04:15", timeZone="Europe/Berlin")).daily
-    )
-    assert str(daily) == "04:15 Europe/Berlin"
+    assert OicpChannel().daily(added(fullLoadAt="04:15")) is None
+    ours = added(ownsAllStatuses=True, fullLoadAt="04:15", timeZone="Europe/Berlin")
+    assert str(OicpChannel().daily(ours)) == "04:15 Europe/Berlin"
 
 
 def test_a_timeout_that_a_claim_would_not_outlast_is_refused() -> None:
