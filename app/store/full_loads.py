@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect, Delivery, Notice
 from app.domain.full_load import FullLoad
 from app.domain.presentation import Gate
 from app.store import presented
+from app.store.dialect import insert_or_ignore
 from app.store.rows import delivery_from
 from app.store.tables import metadata
 
@@ -38,12 +39,14 @@ async def change(
     """Store what `decide` makes of how the loads of a partner stand; of a new one, where nothing was known of them."""
     query = select(_load).where(_load.c.partner == partner).with_for_update()
     row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        new = decide(FullLoad(partner=partner, settled_at=at))
-        await connection.execute(insert(_load).values(msgspec.structs.asdict(new)))
-        return new
-    new = decide(FullLoad(**row))
-    await connection.execute(update(_load).where(_load.c.partner == partner).values(msgspec.structs.asdict(new)))
+    if row is None:  # two may find that at once: whoever asks for the first load, and the lane that looks for one
+        first = msgspec.structs.asdict(FullLoad(partner=partner, settled_at=at))
+        await connection.execute(insert_or_ignore(connection, _load).values(first))
+        row = (await connection.execute(query)).mappings().one()
+    old = FullLoad(**row)
+    new = decide(old)
+    if new != old:
+        await connection.execute(update(_load).where(_load.c.partner == partner).values(msgspec.structs.asdict(new)))
     return new
 
 
@@ -123,12 +126,6 @@ _acknowledge: Final = (
         acked_at=bindparam("acknowledged_at", type_=_delivery.c.acked_at.type),
         attempts=0,
         last_error=None,
-        next_at=case(
-            (
-                or_(_delivery.c.want > bindparam("version"), _delivery.c.rejected_version.is_not(None)),
-                _delivery.c.next_at,
-            ),
-            else_=None,
-        ),
+        next_at=case((_delivery.c.want > bindparam("version"), _delivery.c.next_at), else_=None),
     )
 )

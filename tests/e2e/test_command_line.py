@@ -36,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         [],
         *([name] for name in group.commands),
         ["evses", "import"],
-        *(["partners", one] for one in ("add", "list", "pause", "resume", "resend")),
+        *(["partners", one] for one in ("add", "list", "pause", "resume", "resend", "full-load")),
     ],
 )
 def test_every_command_explains_itself(run: Run, command: list[str]):
@@ -231,3 +231,15 @@ def test_a_file_that_cannot_be_taken_is_named_with_the_reason(run: Run, tmp_path
     (tmp_path / "huge.pem").write_bytes(b"x" * 65537)
     words = ("partners", "add", "--name", "hub", "--channel", "oicp", "--set", f"clientKey=@{path}")
     assert says in " ".join(run(*words, code=2).stderr.split())
+
+
+def test_a_full_load_is_asked_for_only_where_nobody_else_pushes(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.cli.full_load._PATIENCE", 0.5)
+    hub = ["--channel", "oicp", "--set", "baseUrl=http://127.0.0.1:9"]
+    run("partners", "add", "--name", "shared", *hub, "--set", "operatorId=DE*ABC")
+    run("partners", "add", "--name", "ours", *hub, "--set", "operatorId=DE*XYZ", "--set", "ownsAllStatuses=true")
+
+    assert "shared does not have ownsAllStatuses" in run("partners", "full-load", "shared", code=1).stderr
+    assert "no partner nobody" in run("partners", "full-load", "nobody", code=1).stderr
+    said = run("partners", "full-load", "ours", code=1).stderr
+    assert "asked for, and not made yet: is `evse-status serve` running?" in said
