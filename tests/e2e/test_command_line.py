@@ -1,6 +1,7 @@
 """The commands, as somebody types them, each in a process's own environment and on an embedded database."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -234,7 +235,7 @@ def test_a_file_that_cannot_be_taken_is_named_with_the_reason(run: Run, tmp_path
 
 
 def test_a_full_load_is_asked_for_only_where_nobody_else_pushes(run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("app.cli.full_load._PATIENCE", 0.5)
+    monkeypatch.setattr(sys.modules["app.cli.full_load"], "_PATIENCE", 0.5)
     hub = ["--channel", "oicp", "--set", "baseUrl=http://127.0.0.1:9"]
     run("partners", "add", "--name", "shared", *hub, "--set", "operatorId=DE*ABC")
     run("partners", "add", "--name", "ours", *hub, "--set", "operatorId=DE*XYZ", "--set", "ownsAllStatuses=true")
