@@ -44,10 +44,8 @@ async def full_load(name: str, force: bool) -> None:  # noqa: FBT001 - as click 
             if load is not None and load.asked_at is None:
                 break
         else:
-            why = (
-                f": {load.last_error}" if load is not None and load.last_error else "; is `evse-status serve` running?"
-            )
-            raise click.ClickException(f"it is asked for, and not made yet{why}")
+            error = None if load is None else load.last_error
+            raise click.ClickException(f"asked for, and not made yet: {error or 'is `evse-status serve` running?'}")
     if load.last_error or load.accepted_at is None:
         raise click.ClickException(f"it was not made: {load.last_error}")
     click.echo(f"{name} has {load.accepted_count} EVSEs since {rfc3339(load.accepted_at)}, and no others of ours")
