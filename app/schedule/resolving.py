@@ -69,7 +69,8 @@ def owed_by(
                 same = resolved.now.presentation.what is resolved.due.shown.presentation.what
                 owed.append(Owed(new, created=False, at=None if same and _never_told(old, generation) else at))
         elif shared and included:
-            tell = resolved.moved or partner.tells_fleet
+            # A later generation: everything was asked for before anybody had come to look at the new partner.
+            tell = resolved.moved or partner.tells_fleet or partner.generation > 1
             new = Delivery(
                 partner=partner.id,
                 evse=evse.id,

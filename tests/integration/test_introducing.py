@@ -63,6 +63,19 @@ async def test_a_partner_that_is_to_be_told_everything_again_is_owed_it_under_it
     assert await owed(database) == dict.fromkeys(keys, 2)
 
 
+async def test_everything_is_owed_to_a_partner_for_which_it_was_asked_before_anybody_had_looked_at_it(
+    database: Database, writer: Writer, clock: FrozenClock
+) -> None:
+    keys = await fleet(writer)
+    reconciler = Reconciler(database, clock)
+    await reconciler.pass_once()
+    await add_partner(database, clock, "hubject", tells_fleet=False)
+    async with database.write() as connection:
+        await partners.change(connection, SECRETS, "hubject", lambda old: old.told_anew(), clock.now(), "test")
+    await reconciler.pass_once()
+    assert await owed(database) == dict.fromkeys(keys, 2)
+
+
 async def test_a_partner_that_is_only_paused_is_no_reason_to_look_at_everything(
     database: Database, writer: Writer, clock: FrozenClock
 ) -> None:
