@@ -84,7 +84,10 @@ class DeliveryView(Told):
 
 
 class AttemptView(Told):
-    """What was said to a partner, and its own words."""
+    """What was said to a partner, and its own words.
+
+    `reference` is the partner's own number of the request, for which its support asks: Process-ID at Hubject.
+    """
 
     at: ToldTime
     evse_id: str | None
@@ -92,6 +95,7 @@ class AttemptView(Told):
     said: str
     outcome: str
     answer: str | None
+    reference: str | None
     took_ms: int
     delay_ms: int | None
 

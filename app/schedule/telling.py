@@ -94,6 +94,7 @@ def _attempt(ready: Ready, message: Message, outcome: Outcome, at: datetime, too
         said=message.said,
         outcome=type(outcome).__name__,
         answer=outcome.detail if isinstance(outcome, Delivered) else outcome.reason,
+        reference=outcome.reference,
         took_ms=took_ms,
         delay_ms=_delay_ms(ready, at) if isinstance(outcome, Delivered) else None,
     )

@@ -33,7 +33,8 @@ class Owed(msgspec.Struct, frozen=True):
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the log: what was said to a partner, and its own words.
 
-    `delay_ms` is from when it came to be shown until the partner had it, where that was news to it.
+    `reference` is its own number of the request. `delay_ms` is from when it came to be shown until the partner had it,
+    where that was news to it.
     """
 
     at: datetime
@@ -44,6 +45,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     said: str
     outcome: str
     answer: str
+    reference: str | None = None
     took_ms: int
     delay_ms: int | None = None
 

@@ -251,6 +251,7 @@ class AttemptRow(SQLModel, table=True):
     said: str  #: what we told, in the partner's word
     outcome: str
     answer: str | None = Field(default=None, sa_type=Text)
+    reference: str | None = None  #: the partner's own number of the request
     took_ms: int
     delay_ms: int | None = None  #: from when it came to be shown to the answer, of what was news to the partner
 

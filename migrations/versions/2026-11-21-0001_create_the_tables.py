@@ -130,6 +130,7 @@ def upgrade() -> None:
         sa.Column("said", AutoString(), nullable=False),
         sa.Column("outcome", AutoString(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("reference", AutoString(), nullable=True),
         sa.Column("took_ms", sa.Integer(), nullable=False),
         sa.Column("delay_ms", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["evse"], ["evse.id"], name=op.f("fk_attempt_evse")),

@@ -13,6 +13,7 @@ from app.channels.oicp.codes import Judged, Meaning
 from app.channels.oicp.wire import CODE, SchemaFault, StatusCode, Verdict
 from app.channels.transport import Answer
 
+LONGEST_REFERENCE: Final = 64  #: characters of a Process-ID that are kept; Hubject's have 36
 TRIMMED: Final = 300  #: characters of each of Hubject's texts that are kept
 FIRST_ERRORS: Final = 3  #: of a schema fault that are kept
 
@@ -41,8 +42,15 @@ def judge(answer: Answer, at: datetime) -> Judgement:
     Delivered is only HTTP 200 with JSON, `Result` true and code 000. A code is believed before the HTTP status, but a
     5xx never proves that nothing was applied, unless the code says that Hubject refuses the operator altogether.
 
+    Its `reference` is Hubject's number of the request, which answers of a proxy in front of Hubject lack.
+
     Spec: OICP 2.3 CPO §eRoamingAcknowledgement; §Status codes; §CodeType
     """
+    judged = _judged(answer, at)
+    return Judgement(msgspec.structs.replace(judged.outcome, reference=_process_id(answer) or None), judged.code)
+
+
+def _judged(answer: Answer, at: datetime) -> Judgement:
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Judgement(NotSent(_words("Hubject's rate limit is reached", answer), answer.retry_after(at)))
     verdict = _read(answer, Verdict)
@@ -134,8 +142,12 @@ def _errors(fault: SchemaFault) -> str:
 
 def _words(reason: str, answer: Answer, said: str = "", todo: str = "") -> str:
     """Put together what people will read, with Hubject's own number of the request to ask its support about."""
-    process = _clean(answer.headers.get("process-id", ""))[:64]
+    process = _process_id(answer)
     return "; ".join(part for part in (reason, said, todo, process and f"Process-ID {process}") if part)
+
+
+def _process_id(answer: Answer) -> str:
+    return _clean(answer.headers.get("process-id", ""))[:LONGEST_REFERENCE]
 
 
 def _quoted(text: str) -> str:

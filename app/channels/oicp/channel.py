@@ -93,7 +93,7 @@ class OicpConnection:
                 insert = msgspec.structs.replace(push, action_type=ActionType.INSERT)
                 return _after_update(first.outcome, (await self._send(insert)).outcome)
             case ActionType.DELETE if first.code in codes.NO_RECORD_TO_DELETE:
-                return Delivered(f"nothing to delete: {first.outcome.reason}")
+                return Delivered(f"nothing to delete: {first.outcome.reason}", first.outcome.reference)
         return first.outcome
 
     @property
@@ -244,7 +244,8 @@ def _after_update(update: Rejected, insert: Outcome) -> Outcome:
     """Return the insert's outcome, with the update's refusal told too, as neither explains itself alone."""
     match insert:
         case Delivered():
-            return Delivered(f"inserted, as there was nothing to update: {insert.detail}")
+            return Delivered(f"inserted, as there was nothing to update: {insert.detail}", insert.reference)
         case Rejected():
-            return Rejected(f"insert: {insert.reason}; update before it: {update.reason}", insert.retry_slowly)
+            reason = f"insert: {insert.reason}; update before it: {update.reason}"
+            return Rejected(reason, insert.retry_slowly, reference=insert.reference)
     return insert

@@ -161,7 +161,18 @@ def test_a_refusal_quotes_hubject_and_its_process_id() -> None:
         "EVSE data records missing for EvseIDs: X\"; publish the EVSE's EvseData first, with the EVSE ID written the "
         "same way; Process-ID 0f1e",
         retry_slowly=True,
+        reference="0f1e",
     )
+
+
+@pytest.mark.parametrize("given", [pytest.param(given, id=name) for name, given, _ in ANSWERS])
+def test_whatever_the_answer_its_process_id_goes_with_the_outcome_and_stands_in_its_words(given: Answer) -> None:
+    numbered = Answer(given.status, {**given.headers, "process-id": "0f1e-2d"}, given.body)
+    outcome = judge(numbered, NOW).outcome
+
+    assert outcome.reference == "0f1e-2d"
+    assert (outcome.detail if isinstance(outcome, Delivered) else outcome.reason).endswith("Process-ID 0f1e-2d")
+    assert judge(given, NOW).outcome.reference is None
 
 
 def test_a_schema_fault_names_the_field() -> None:
@@ -178,6 +189,7 @@ def test_what_hubject_writes_cannot_break_or_flood_a_log() -> None:
     assert isinstance(outcome, Rejected)
     assert outcome.reason.isprintable()
     assert len(outcome.reason) < 600
+    assert outcome.reference == "p" * 64
 
 
 def test_the_code_behind_an_outcome_is_told() -> None:

@@ -82,6 +82,7 @@ async def test_an_update_without_a_record_is_followed_by_one_insert(hub: Hub, co
     outcome = await push(connection, Kind.MAINTENANCE)
 
     assert isinstance(outcome, Delivered)
+    assert outcome.detail.endswith(f"Process-ID {outcome.reference}")
     assert actions(hub) == ["update", "insert"]
     assert hub.shown == {EVSE_ID: "OutOfService"}
     await push(connection, ActualStatus.AVAILABLE)
@@ -125,6 +126,8 @@ async def test_an_insert_that_is_refused_too_tells_both_reasons(hub: Hub, connec
     assert isinstance(outcome, Rejected)
     assert "does not exist" in outcome.reason
     assert "already exists" in outcome.reason
+    insert, _ = outcome.reason.split("; update before it: ")
+    assert insert.endswith(f"Process-ID {outcome.reference}"), "Hubject's number of the last request"
     assert actions(hub) == ["update", "insert"]
 
 
@@ -135,7 +138,10 @@ async def test_deleting_what_is_not_there_is_delivered(
     hub.strict_update = True
     hub.known = known
 
-    assert isinstance(await push(connection, Gate.REMOVED), Delivered)
+    outcome = await push(connection, Gate.REMOVED)
+
+    assert isinstance(outcome, Delivered)
+    assert outcome.detail.endswith(f"Process-ID {outcome.reference}")
     assert actions(hub) == ["delete"]
 
 

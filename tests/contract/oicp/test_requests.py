@@ -73,7 +73,7 @@ async def test_a_maintenance_is_posted_as_an_update_of_one_record(
     )
     assert headers["content-type"] == "application/json"
     assert "authorization" not in headers
-    assert outcome == Delivered("success; Process-ID p-1")
+    assert outcome == Delivered("success; Process-ID p-1", reference="p-1")
 
 
 async def test_an_evse_that_is_no_longer_shared_is_posted_as_a_delete(
