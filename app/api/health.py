@@ -1,17 +1,41 @@
-"""Whether the service lives, and whether it can do its work. Neither says anything about the fleet."""
+"""Whether the service lives, and whether it can do its work. Nothing here calls anybody: Hubject's terms forbid it."""
+
+from datetime import datetime, timedelta
 
 from litestar import Response, get
 from litestar.di import NamedDependency
-from msgspec import Struct
 
 from app.api.context import Context
+from app.api.shapes import Told, ToldTime, told
+from app.domain.partner import Partner, Standing
+from app.store import partners as store
 
 
-class Health(Struct):
+class Health(Told):
     """`ok`, or `unready` and why."""
 
     status: str
     why: list[str]
+
+
+class PartnerHealth(Told):
+    """How a partner and we get on, and when it last took something; `null` where it never did.
+
+    A partner that is owed nothing is sent nothing, so the age of its last success may grow without anything being
+    wrong; `state` says whether something is.
+    """
+
+    name: str
+    channel: str
+    state: Standing
+    last_success_at: ToldTime | None
+    seconds_since_success: int | None
+
+
+class Readiness(Health):
+    """`ok`, or `unready` and why; and how each partner does, which makes nobody unready."""
+
+    partners: list[PartnerHealth]
 
 
 @get("/health/live", operation_id="live", tags=["Health"])
@@ -21,13 +45,32 @@ async def live() -> Health:
 
 
 @get("/health/ready", operation_id="ready", tags=["Health"])
-async def ready(context: NamedDependency[Context]) -> Response[Health]:
-    """The database can be read and what is due is being looked at; otherwise 503 and why not."""
+async def ready(context: NamedDependency[Context]) -> Response[Readiness]:
+    """The database can be read and what is due is being looked at; otherwise 503 and why not.
+
+    `partners` is what the database knows of them: none of them is called for it. One that fails never makes the
+    service unready, which would be taken out of service for somebody else's fault. Empty where the database cannot be
+    read.
+    """
     why = context.unready()
+    partners: list[PartnerHealth] = []
     try:
         await context.database.now()
         async with context.database.read() as connection:
-            await connection.exec_driver_sql("SELECT 1")
+            found = await store.all_partners(connection)
+        partners = [_health(one, context.clock.now()) for one in found]
     except Exception as error:  # noqa: BLE001 - whatever keeps the database away is a reason
         why = [f"the database cannot be read: {type(error).__name__}", *why]
-    return Response(Health("unready" if why else "ok", why), status_code=503 if why else 200)
+    return Response(Readiness("unready" if why else "ok", why, partners), status_code=503 if why else 200)
+
+
+def _health(partner: Partner, at: datetime) -> PartnerHealth:
+    since = partner.last_success_at
+    return PartnerHealth(
+        name=partner.name,
+        channel=partner.channel,
+        state=partner.standing,
+        last_success_at=told(since),
+        # A clock that was stepped back meanwhile makes nobody succeed in the future.
+        seconds_since_success=None if since is None else max((at - since) // timedelta(seconds=1), 0),
+    )

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from app.main import Service
+from app.store.tables import metadata
 from tests.clock import FrozenClock
 from tests.integration.api.calls import Client, eventually
+from tests.integration.scripted_channel import add_partner
 
 
 async def until_ready(anonymous: Client) -> None:
@@ -26,7 +29,50 @@ async def test_it_lives(anonymous: Client) -> None:
 
 async def test_it_is_ready_once_what_is_due_has_been_looked_at(anonymous: Client) -> None:
     await until_ready(anonymous)
-    assert (await anonymous.get("/health/ready")).json() == {"status": "ok", "why": []}
+    assert (await anonymous.get("/health/ready")).json() == {"status": "ok", "why": [], "partners": []}
+
+
+async def stands(service: Service, name: str, **standing: Any) -> None:
+    """Have a partner stand as `standing` says, as its outcomes would."""
+    async with service.database.write() as connection:
+        table = metadata.tables["partner"]
+        await connection.execute(table.update().where(table.c.name == name).values(standing))
+
+
+async def test_the_age_of_each_partners_last_success_is_told_and_none_of_them_is_called(
+    anonymous: Client, service: Service, clock: FrozenClock
+) -> None:
+    await until_ready(anonymous)
+    for name in ("app", "silent", "failing"):
+        await add_partner(service.database, clock, name)
+    await stands(service, "app", last_success_at=clock.now())
+    await stands(service, "failing", failures=3, failed_at=clock.now(), last_error="away")
+    clock.advance(timedelta(seconds=20, milliseconds=900))
+    answer = await anonymous.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok"), "a partner that fails is not our fault"
+    never = {"channel": "scripted", "lastSuccessAt": None, "secondsSinceSuccess": None}
+    assert answer.json()["partners"] == [
+        {
+            "name": "app",
+            "channel": "scripted",
+            "state": "good",
+            "lastSuccessAt": "2026-03-01T08:00:00.000Z",
+            "secondsSinceSuccess": 20,
+        },
+        {"name": "silent", "state": "good", **never},
+        {"name": "failing", "state": "failing", **never},
+    ]
+
+
+async def test_a_clock_stepped_back_makes_no_success_lie_in_the_future(
+    anonymous: Client, service: Service, clock: FrozenClock
+) -> None:
+    await until_ready(anonymous)
+    await add_partner(service.database, clock, "app")
+    await stands(service, "app", last_success_at=clock.now() + timedelta(hours=1))
+    [app] = (await anonymous.get("/health/ready")).json()["partners"]
+    assert app["secondsSinceSuccess"] == 0
 
 
 async def test_it_is_not_ready_when_nobody_looks_any_more(
@@ -57,6 +103,7 @@ async def test_it_is_not_ready_when_nobody_looks_any_more(
 
 async def test_it_is_not_ready_when_the_database_is_away(anonymous: Client, service: Service) -> None:
     await until_ready(anonymous)
+    await add_partner(service.database, service.clock, "app")
 
     @asynccontextmanager
     async def away() -> AsyncGenerator[None]:
@@ -67,4 +114,5 @@ async def test_it_is_not_ready_when_the_database_is_away(anonymous: Client, serv
         patched.setattr(service.database, "read", away)
         answer = await anonymous.get("/health/ready")
     assert (answer.status_code, answer.json()["why"][0]) == (503, "the database cannot be read: ConnectionRefusedError")
+    assert answer.json()["partners"] == []
     await until_ready(anonymous)
