@@ -28,7 +28,7 @@ from app.schedule.decisions import Limits
 from app.schedule.dispatch import Dispatcher
 from app.schedule.housekeeping import Chore, Housekeeping
 from app.schedule.purge import Purge
-from app.schedule.reassertion import Reassertion
+from app.schedule.reassertion import Reassertion, of_active
 from app.schedule.reconcile import Reconciler
 from app.settings import PREFIX, Settings
 from app.store import migrating
@@ -90,6 +90,9 @@ class Service:
         due: list[Chore] = [Purge(self.database, settings)]
         if settings.reassert_every:
             due.append(Reassertion(self.database, settings.reassert_every, self.dispatcher.promised))
+        if settings.reassert_active_every:
+            every = settings.reassert_active_every
+            due.append(of_active(self.database, every, self.dispatcher.promised, self.channels))
         self._housekeeping = Housekeeping(self.database, self.clock, due)
         self._skewed = False
 

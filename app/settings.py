@@ -79,6 +79,13 @@ class Settings(BaseSettings):
         description="in what time everything that partners acknowledged is told once more, in case they lost it; what "
         "they were told within half of it has its turn in the next round; `PT0S`: never",
     )
+    reassert_active_every: timedelta = Field(
+        default=timedelta(hours=1),
+        ge=timedelta(0),
+        le=timedelta(days=365),
+        description="in what time active temporary statuses are told once more where others may write as well "
+        "(Hubject), in case they were overwritten; `PT0S`: never",
+    )
     attempts_kept: timedelta = Field(
         default=timedelta(days=7), gt=timedelta(0), description="how long the log of attempts is kept"
     )

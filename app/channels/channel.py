@@ -217,6 +217,11 @@ class Channel(Protocol):
         """Whether the partner tells EVSEs apart by EVSE ID alone, so that two that had the same one are one to it."""
         ...
 
+    @property
+    def others_write_too(self) -> bool:
+        """Whether somebody else may overwrite at the partner what we tell it, such as the CPO's own backend."""
+        ...
+
     def shows(self, what: What) -> str | None:
         """The status that the channel shows by default, in its own words; `None` where it is withheld."""
         ...

@@ -16,6 +16,7 @@ from app.store.tables import metadata
 _delivery = metadata.tables["delivery"]
 _attempt = metadata.tables["attempt"]
 _partner = metadata.tables["partner"]
+_presented = metadata.tables["presented"]
 _change = metadata.tables["presented_change"]
 
 #: Further ahead than any `next_at` is ever set: such a row was written under a clock that has since been stepped back.
@@ -183,10 +184,11 @@ async def owe_anew(
     *,
     over: timedelta,
     unless_since: datetime,
+    active_only: bool = False,
 ) -> int:
     """Owe what was acknowledged before `unless_since` once more, of EVSEs with `after < key <= up_to`; return how many.
 
-    They become due one after the other, spread over the time `over`.
+    They become due one after the other, spread over the time `over`. `active_only`: those that show a temporary status.
     """
     # What was acknowledged ahead of now was so by a clock since stepped back: it must not wait for years for its turn.
     long_ago = or_(_delivery.c.acked_at <= unless_since, _delivery.c.acked_at > at + over)
@@ -199,6 +201,12 @@ async def owe_anew(
         _delivery.c.rejected_version.is_(None),
         long_ago,
     )
+    if active_only:
+        active = select(_presented.c.evse).where(
+            _presented.c.evse > after, _presented.c.evse <= up_to, _presented.c.because.is_not(None)
+        )
+        # Under a negative generation it was told that the EVSE is gone, whatever others are shown.
+        query = query.where(_delivery.c.evse.in_(active), _delivery.c.generation > 0)
     rows = (await connection.execute(query.order_by(_delivery.c.evse).with_for_update(skip_locked=True))).all()
     if rows:
         values = [

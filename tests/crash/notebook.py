@@ -30,6 +30,7 @@ class Notebook:
     """A channel that writes down what it applies. Some answers are lost, some requests never arrive."""
 
     knows_evse_ids_only = True
+    others_write_too = False
 
     def __init__(self, file: Path, *, exclusive: bool, wrote: Callable[[], None]) -> None:
         """`wrote` is called when something has been applied and nobody else knows of it yet."""

@@ -101,6 +101,7 @@ async def tell(url: str) -> dict[str, Any]:
         secret_key=SecretStr(SECRET_KEY),
         actual_status_max_age=timedelta(days=400),
         reassert_every=timedelta(),  # it looks by the machine's timers, and so at another moment each time
+        reassert_active_every=timedelta(),
     )
     service = Service(settings, clock=clock)
     if not service.database.embedded:

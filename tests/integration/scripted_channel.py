@@ -52,6 +52,7 @@ class ScriptedChannel:
     def __init__(self, lane: Lane | None = None) -> None:
         self.lane = lane or Lane(in_flight=4)
         self.knows_evse_ids_only = True
+        self.others_write_too = False
         self.answer: Script = lambda _said: Delivered("ok")
         self.translating: Callable[[Notice], None] = lambda _notice: None
         self.connecting: Callable[[Partner], None] = lambda _partner: None

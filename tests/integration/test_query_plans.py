@@ -121,6 +121,11 @@ async def resend(connection: AsyncConnection, partner: Partner) -> None:
     assert await partners.resend(connection, partner, 7, START)
 
 
+async def owe_active_anew(connection: AsyncConnection, partner: Partner) -> None:
+    share = {"over": HOUR, "unless_since": START, "active_only": True}
+    await deliveries.owe_anew(connection, partner.id, 700, 720, START, **share)  # type: ignore[arg-type]
+
+
 CASES: Final[list[tuple[Query, str, str, str]]] = [
     (take_due, "ix_presented_recheck_at", "(recheck_at<?)", "Index Cond: (recheck_at <= "),
     (claim, "ix_delivery_owed", "(partner=? AND next_at<?)", "Index Cond: ((partner = "),
@@ -132,6 +137,7 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (settle, "delivery", "(partner=? AND evse=? AND aspect=?)", "Index Cond: ((partner = "),
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
+    (owe_active_anew, "presented", "(partner=? AND evse", "Index Cond: "),
 ]
 
 

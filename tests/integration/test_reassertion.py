@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from app.channels.channel import NotSent, Rejected
+from app.domain.partner import Audience
 from app.domain.status import Kind
 from app.schedule.housekeeping import Housekeeping
-from app.schedule.reassertion import Reassertion, share
+from app.schedule.reassertion import Reassertion, of_active, share
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import HOUR, MINUTE, plan_by_ref, register, report, stored
+from tests.builders import HOUR, MINUTE, end, plan, plan_by_ref, register, report, stored
 from tests.clock import START, FrozenClock
 from tests.integration.scripted_channel import Rig, ScriptedChannel, add_partner
 
@@ -207,6 +208,126 @@ async def test_a_partner_added_later_is_told_in_the_same_round(database: Databas
     house = Housekeeping(database, clock, [Reassertion(database, ROUND, lambda: None)])
     await house.do_what_is_due()  # no EVSE is there yet: nothing fails
     assert msgspec.structs.asdict(partner)["name"] == "empty"
+
+
+@pytest.fixture
+def active_house(rig: Rig, channel: ScriptedChannel) -> Housekeeping:
+    """The chore that re-asserts active temporary statuses, at a partner to whom somebody else writes too."""
+    channel.others_write_too = True
+    chore = of_active(rig.database, ROUND, rig.dispatcher.promised, {channel.name: channel})
+    return Housekeeping(rig.database, rig.clock, [chore])
+
+
+async def fleet_with_windows(rig: Rig, channel: ScriptedChannel, *active: int, count: int = 12) -> None:
+    """A fleet that the partner was told of; the EVSEs with these keys are blocked."""
+    await fleet(rig, channel, count)
+    for key in active:
+        await plan(rig.writer, f"DE*ABC*E{key - 1}", kind=Kind.BLOCKED)
+    await rig.catch_up()
+    await settled(rig)
+    channel.said.clear()
+
+
+async def test_what_somebody_else_overwrote_while_it_was_active_is_right_again_after_a_round(
+    rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet_with_windows(rig, channel, 2, 3, 11)
+    await active_house.do_what_is_due()
+    await rounds(active_house, rig, clock)  # some of them were told too recently
+    channel.shown = dict.fromkeys(channel.shown, "overwritten")
+    channel.said.clear()
+    await rounds(active_house, rig, clock)
+    assert sorted(one.evse for one in channel.said) == [2, 3, 11], "each once, and nothing else"
+    assert {evse for (_, evse), status in channel.shown.items() if status == "BLOCKED"} == {2, 3, 11}
+
+
+async def test_what_is_over_is_not_re_asserted(
+    rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet_with_windows(rig, channel, 2)
+    one = await plan(rig.writer, "DE*ABC*E4", kind=Kind.RESERVED)
+    await rig.catch_up()
+    await end(rig.writer, one)
+    await rig.catch_up()
+    await settled(rig)
+    await active_house.do_what_is_due()
+    channel.said.clear()
+    await rounds(active_house, rig, clock, 2)
+    assert {one.evse for one in channel.said} == {2}
+
+
+async def test_where_we_alone_write_nothing_active_is_re_asserted(
+    rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet_with_windows(rig, channel, 2, 3)
+    channel.others_write_too = False
+    await active_house.do_what_is_due()
+    await rounds(active_house, rig, clock, 2)
+    assert channel.said == []
+
+
+async def test_the_active_ones_are_spread_and_an_outage_ends_in_no_storm(
+    rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet_with_windows(rig, channel, *range(1, 25), count=24)
+    await active_house.do_what_is_due()
+    await rounds(active_house, rig, clock)
+    for gap in (10 * MINUTE, 10 * MINUTE, 10 * MINUTE, 5 * ROUND + HOUR):
+        channel.said.clear()
+        clock.advance(gap - 10 * MINUTE)
+        await rounds(active_house, rig, clock, 1 / 24)
+        assert len(channel.said) <= 2  # of 24
+
+
+async def test_what_a_partner_was_told_is_gone_is_not_re_asserted_as_active(
+    rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet_with_windows(rig, channel, 2, 3)
+    await rig.change(audience=Audience(operators=("DE*XYZ",)), generation=2)
+    await rig.catch_up()
+    await settled(rig)
+    assert len(channel.said) == 12, "each is told to be gone"
+    channel.said.clear()
+    await active_house.do_what_is_due()
+    await rounds(active_house, rig, clock, 2)
+    assert channel.said == []
+
+
+@pytest.mark.parametrize("state", ["paused", "failing"])
+async def test_who_is_away_is_not_owed_its_active_ones(
+    rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock, state: str
+) -> None:
+    await fleet_with_windows(rig, channel, 2, 3)
+    await active_house.do_what_is_due()
+    channel.answer = lambda _said: NotSent("away", HOUR)
+    if state == "paused":
+        await rig.change(paused=True)
+    else:
+        await report(rig.writer, "Charging", "DE*ABC*E0")
+        with capture_logs():
+            await rig.catch_up()
+            await rig.until(lambda: bool(channel.said))
+    before = [row["evse"] for row in await stored(rig.database, "delivery") if row["next_at"] is not None]
+    for _ in range(24):
+        clock.advance(10 * MINUTE)
+        await active_house.do_what_is_due()
+    assert [row["evse"] for row in await stored(rig.database, "delivery") if row["next_at"] is not None] == before
+
+
+async def test_both_rounds_go_on_side_by_side(
+    rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock
+) -> None:
+    await fleet_with_windows(rig, channel, 2)
+    whole = Reassertion(rig.database, 2 * ROUND, rig.dispatcher.promised)
+    house = Housekeeping(rig.database, rig.clock, [whole, *active_house._chores])
+    await house.do_what_is_due()
+    await rounds(house, rig, clock, 2)
+    assert {row["name"] for row in await stored(rig.database, "chore")} == {"reassertion", "reassertion of the active"}
+    channel.said.clear()
+    await rounds(house, rig, clock, 2)
+    told = [one.evse for one in channel.said]
+    assert {told.count(key) for key in range(3, 13)} == {1}
+    assert told.count(2) == 2
 
 
 instants = st.integers(0, 60 * 365 * 24 * 3600).map(lambda seconds: START + timedelta(seconds=seconds))

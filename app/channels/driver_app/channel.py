@@ -30,6 +30,7 @@ class DriverAppChannel:
     name = "driver_app"
     lane = Lane(in_flight=32)
     knows_evse_ids_only = True
+    others_write_too = False
 
     def shows(self, what: What) -> str | None:
         return GATE[what] if isinstance(what, Gate) else _default(what)

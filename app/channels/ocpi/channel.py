@@ -50,6 +50,7 @@ class OcpiChannel:
     name: Final = "ocpi"
     lane: Final = Lane(in_flight=32)
     knows_evse_ids_only: Final = False  # a uid is never used again
+    others_write_too: Final = False
 
     def shows(self, what: What) -> str | None:
         """Withheld shows nothing here: only who was shared the EVSE before hears that it is removed."""
