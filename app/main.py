@@ -24,6 +24,7 @@ from app.api.problems import HANDLERS
 from app.channels.channel import Channel
 from app.clock import Clock, SystemClock
 from app.domain.instant import rfc3339
+from app.schedule.concerns import Concerns
 from app.schedule.decisions import Limits
 from app.schedule.dispatch import Dispatcher
 from app.schedule.housekeeping import Chore, Housekeeping
@@ -94,6 +95,7 @@ class Service:
             every = settings.reassert_active_every
             due.append(of_active(self.database, every, self.dispatcher.promised, self.channels))
         self._housekeeping = Housekeeping(self.database, self.clock, due)
+        self._concerns = Concerns(self.database, self.clock, self.channels)
         self._skewed = False
 
     @asynccontextmanager
@@ -118,7 +120,7 @@ class Service:
             await self._follow_the_database(patient=True)
             following = asyncio.create_task(self._keep_following(), name="clock")
             stack.push_async_callback(_cancelled, following)
-            for part in (self.dispatcher, self.reconciler, self._housekeeping, self.writer):
+            for part in (self.dispatcher, self.reconciler, self._housekeeping, self._concerns, self.writer):
                 await part.start()
                 stack.push_async_callback(part.stop)
             yield

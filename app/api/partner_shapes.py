@@ -42,7 +42,8 @@ class PartnerView(Told):
     refused the latest of the `parked`; an answer was lost of the `suspect`, which are told once more when no request
     can still arrive late. `waitingSince` is the oldest news that it does not have. `delay`: from when something came to
     be shown until the partner had it, in milliseconds, of the latest deliveries. `holdUntil` is when it is tried next
-    while it is `failing` or `refusing`.
+    while it is `failing` or `refusing`. `concerns` say what will soon keep it from being told, such as a certificate
+    that runs out.
     """
 
     name: str
@@ -64,6 +65,7 @@ class PartnerView(Told):
     suspect: int
     waiting_since: ToldTime | None
     delay: Delays
+    concerns: list[str]
     issued: dict[str, Any] | None = None
 
 
@@ -100,7 +102,7 @@ class AttemptView(Told):
     delay_ms: int | None
 
 
-def partner_view(partner: Partner, owing: Owing, delays: Delays) -> PartnerView:
+def partner_view(partner: Partner, owing: Owing, delays: Delays, concerns: list[str]) -> PartnerView:
     """A partner as it may be shown: its secrets stay out."""
     return PartnerView(
         name=partner.name,
@@ -122,6 +124,7 @@ def partner_view(partner: Partner, owing: Owing, delays: Delays) -> PartnerView:
         suspect=owing.suspect,
         waiting_since=told(owing.waiting_since),
         delay=delays,
+        concerns=concerns,
     )
 
 

@@ -24,7 +24,7 @@ from app.api.partner_shapes import (
     partner_view,
 )
 from app.api.problems import refuses
-from app.channels.channel import accepted
+from app.channels.channel import accepted, concerns_of
 from app.domain import errors
 from app.domain.evse_id import parse_evse_id
 from app.domain.partner import Partner
@@ -207,4 +207,5 @@ def _told_of_change(context: Context) -> None:
 async def _view(partner: Partner, context: Context) -> PartnerView:
     async with context.database.read() as connection:
         owing = await reports.owing(connection, partner.id)
-        return partner_view(partner, owing, await reports.delays(connection, partner.id))
+        delays = await reports.delays(connection, partner.id)
+    return partner_view(partner, owing, delays, concerns_of(context.channels, partner, context.clock.now()))

@@ -241,7 +241,8 @@ class Channel(Protocol):
     def concerns(self, partner: Partner, at: datetime) -> list[str]:
         """Say what is going to keep this partner from being told, as seen at `at` (UTC): a certificate that runs out.
 
-        In whole sentences for whoever runs the service; nothing is asked of the partner. Never raises.
+        In whole sentences for whoever runs the service; nothing is asked of the partner, which may come here without
+        its secrets. Never raises.
         """
         ...
 
@@ -262,6 +263,12 @@ def checked(raw: Mapping[str, Any], as_type: type[Typed]) -> Typed:
     except (msgspec.ValidationError, ValueError) as error:
         message, _, path = str(error).partition(" - at `$.")
         raise InvalidPartner(message, field=f"configuration.{path.rstrip('`')}" if path else "configuration") from None
+
+
+def concerns_of(channels: Mapping[str, Channel], partner: Partner, at: datetime) -> list[str]:
+    """What the partner's channel is concerned about at `at` (UTC); nothing where there is no such channel."""
+    channel = channels.get(partner.channel)
+    return [] if channel is None else channel.concerns(partner, at)
 
 
 def accepted(channels: Mapping[str, Channel], name: str, raw: Mapping[str, Any], longest: float) -> Accepted:

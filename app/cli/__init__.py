@@ -5,6 +5,7 @@ import sys
 import click
 
 from app.cli.demo import demo
+from app.cli.doctor import doctor
 from app.cli.evses import evses
 from app.cli.full_load import full_load
 from app.cli.keys import keys
@@ -28,6 +29,7 @@ Start here:
   evse-status demo                                          watch it work
   evse-status serve                                         run it
   evse-status keys create --name backend --role admin       make a key to call it with
+  evse-status doctor                                        what is wrong here, and what to do
 """
 
 
@@ -40,7 +42,7 @@ def group() -> None:
     """
 
 
-for command in (serve, demo, migrate, keys, evses, partners, set_, openapi):
+for command in (serve, demo, migrate, doctor, keys, evses, partners, set_, openapi):
     group.add_command(command)
 partners.add_command(full_load)
 

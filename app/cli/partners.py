@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from app.channels import REGISTER
-from app.channels.channel import accepted
+from app.channels.channel import accepted, concerns_of
 from app.cli.opening import Opened, as_json, opened, print_json, print_table, runs, settings_from_environment
 from app.domain.errors import EvseNotFound
 from app.domain.evse_id import parse_evse_id
@@ -112,6 +112,7 @@ async def list_(output: str) -> None:
                     "lastSuccessAt": one.last_success_at and rfc3339(one.last_success_at),
                     "nextTryAt": one.hold_until and rfc3339(one.hold_until),
                     "lastError": one.last_error,
+                    "concerns": concerns_of(REGISTER, one, beside.clock.now()),
                 }
             )
     if output == "json":
@@ -129,6 +130,8 @@ async def list_(output: str) -> None:
         if row["lastError"]:
             again = f"; tried again at {_moment(row['nextTryAt'])}" if row["nextTryAt"] else ""
             click.echo(f"{row['name']}: {row['lastError']}{again}")
+        for concern in row["concerns"]:
+            click.echo(f"{row['name']}: {concern}")
 
 
 @partners.command()

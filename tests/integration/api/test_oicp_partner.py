@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.simulator import Hub
 from app.demo.listening import listening
 from tests.integration.api.calls import EVSE, PARTNERS, Client, eventually, get, good, register
@@ -45,3 +46,13 @@ async def test_hubjects_number_of_the_request_is_told_with_the_attempt(admin: Cl
     assert (attempt["evseId"], attempt["outcome"]) == (EVSE, "Delivered")
     assert len(attempt["reference"]) == 36
     assert attempt["answer"] == f"success; Process-ID {attempt['reference']}"
+
+
+async def test_what_will_soon_keep_hubject_from_being_told_is_shown(
+    admin: Client, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await get(admin, HUB))["concerns"] == []
+    runs_out = "The client certificate runs out in 3 days."
+    monkeypatch.setattr(OicpChannel, "concerns", lambda _self, _partner, _at: [runs_out])
+    assert (await get(admin, HUB))["concerns"] == [runs_out]
+    assert [one["concerns"] for one in await get(admin, PARTNERS)] == [[runs_out]]

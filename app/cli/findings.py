@@ -1,0 +1,127 @@
+"""What `evse-status doctor` finds out about partners and the fleet. Everything is in the database: nobody is called."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.channels.channel import Channel, concerns_of
+from app.channels.oicp.channel import OicpChannel
+from app.channels.oicp.wire import EVSE_ID
+from app.domain.evse_id import operator_key
+from app.domain.instant import rfc3339
+from app.domain.partner import Partner, Standing
+from app.store import diagnosis, partner_reports
+from app.store.diagnosis import Some
+
+LATE: Final = timedelta(minutes=1)  #: after a boundary; a running service is late by seconds
+_OPERATORS: Final = 10  #: operators that are named before the rest is only counted
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing found: what it is about, what is the matter, and what to do. A `note` needs nothing done now."""
+
+    about: str
+    says: str
+    todo: str
+    note: bool = False
+
+
+async def clockwork(connection: AsyncConnection, at: datetime) -> list[Finding]:
+    """Say whether anybody computes what is due."""
+    count, since = await diagnosis.overdue(connection, at - LATE)
+    if since is None:
+        return []
+    says = f"{_evses(count)} should have been looked at since {rfc3339(since)}: nobody computes what is due"
+    return [Finding("service", says, "start `evse-status serve`, or read its log for why it does not get on")]
+
+
+async def about(
+    connection: AsyncConnection, partner: Partner, channels: Mapping[str, Channel], at: datetime
+) -> list[Finding]:
+    """Say what is the matter with one partner."""
+    name = f"partner {partner.name}"
+    if partner.channel not in channels:
+        return [Finding(name, f"there is no channel {partner.channel}", "remove it, or run the version that has it")]
+    found = [Finding(name, one, "") for one in concerns_of(channels, partner, at)]
+    owing = await partner_reports.owing(connection, partner.id)
+    if owing.owed and partner.standing is not Standing.GOOD:
+        says = f"is {partner.standing}, and {owing.owed} of {_evses(owing.shared)} are owed"
+        since = owing.waiting_since or partner.last_success_at
+        says += f", the oldest since {rfc3339(since)}" if since else ""
+        says += f": {partner.last_error}" if partner.last_error else ""
+        found.append(Finding(name, says, _todo(partner)))
+    for for_good in (True, False):
+        count, reasons = await diagnosis.refused(connection, partner.id, for_good=for_good)
+        if count:
+            found.append(_refusal(partner, count, commonest(reasons), for_good=for_good))
+    return found
+
+
+async def for_hubject(connection: AsyncConnection, partners: Sequence[Partner]) -> list[Finding]:
+    """Say which EVSEs in production no Hubject operator of ours stands for, if there is any at all."""
+    hubject = [one for one in partners if one.channel == OicpChannel.name]
+    if not hubject:
+        return []
+    operators = {operator_key(one) for partner in hubject for one in partner.audience.operators}
+    found = []
+    others = await diagnosis.of_other_operators(connection, operators)
+    todo = "add a partner with this operatorId, or name it in the subOperators of one"
+    for operator, some in list(others.items())[:_OPERATORS]:
+        found.append(Finding(f"operator {operator}", f"{_named(some)} in production, and Hubject is not told", todo))
+    if rest := list(others.values())[_OPERATORS:]:
+        says = f"{_evses(sum(one.count for one in rest))} in production of {len(rest)} more operators, likewise"
+        found.append(Finding("operators", says, todo))
+    if (some := await diagnosis.without_evse_id(connection)).count:
+        says = f"{_named(some)} in production without an EVSE ID, which is all that Hubject knows EVSEs by"
+        found.append(Finding("fleet", says, "have the backend publish `evse_id`, and import again"))
+    if (some := await diagnosis.unlike(connection, EVSE_ID.pattern)).count:
+        says = f"{_named(some)} in production with an EVSE ID that Hubject cannot take"
+        found.append(Finding("fleet", says, "correct it; DE*ABC*E1234*1 is one that it can"))
+    return found
+
+
+def commonest(reasons: Sequence[str]) -> str:
+    """The commonest of these reasons; what differs from one request to the next does not make another one."""
+    kinds = Counter(_without_what_differs(one) for one in reasons)
+    if not kinds:
+        return "no reason is known"
+    most, _ = kinds.most_common(1)[0]
+    return next(one for one in reasons if _without_what_differs(one) == most)
+
+
+def _without_what_differs(reason: str) -> str:
+    said, _, _ = reason.partition("; Process-ID ")
+    return "".join(said.split('"')[::2])  # without the partner's own words, which name the EVSE
+
+
+def _refusal(partner: Partner, count: int, reason: str, *, for_good: bool) -> Finding:
+    name = f"partner {partner.name}"
+    if not for_good:
+        says = f"does not take {_evses(count)} yet, which are tried again every few hours, most for: {reason}"
+        return Finding(name, says, "", note=True)
+    todo = f"mend the cause, then `evse-status partners resend {partner.name} --evse …`, or without --evse for all"
+    return Finding(name, f"refuses {_evses(count)} until their status changes, most for: {reason}", todo)
+
+
+def _todo(partner: Partner) -> str:
+    resume = f"`evse-status partners resume {partner.name}`"
+    match partner.standing:
+        case Standing.PAUSED:
+            return f"{resume}, when it is to be told again"
+        case Standing.REFUSING:
+            return f"mend what it refuses us for, then {resume}"
+        case _:
+            return f"it is tried again by itself; see that it can be reached from here, then {resume} for at once"
+
+
+def _evses(count: int) -> str:
+    return f"{count} EVSE" if count == 1 else f"{count} EVSEs"
+
+
+def _named(some: Some) -> str:
+    more = ", …" if some.count > len(some.examples) else ""
+    return f"{_evses(some.count)} ({', '.join(some.examples)}{more})"
