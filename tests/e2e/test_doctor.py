@@ -149,7 +149,7 @@ async def test_evses_that_hubject_is_not_told_are_counted_by_operator(
     for evse_id in ("DE*XYZ*E1", "DE*XYZ*E2", "DE*XYZ*E3", "DE*XYZ*E4", "+49*810*1", "DE*ABC*E1"):
         await register(writer, evse_id)
     await register(writer, "DE*XYZ*E9", deployment=DeploymentState.STOCK)
-    await writer.run(Import(by=ADMIN, imported=imported(None, uid="3256")))
+    await writer.run(Import(by=ADMIN, imported=imported(None, uid="3256", party="XYZ")))
     await computed(database, clock)
     assert await findings() == [], "without any Hubject partner it is nobody's business"
 
@@ -164,7 +164,7 @@ async def test_evses_that_hubject_is_not_told_are_counted_by_operator(
         ("operator 49*810", "1 EVSE (+49*810*1) in production, and Hubject is not told"),
         (
             "fleet",
-            "1 EVSE (DE ABC 3256) in production without an EVSE ID, which is all that Hubject knows EVSEs by",
+            "1 EVSE (DE XYZ 3256) in production without an EVSE ID, which is all that Hubject knows EVSEs by",
         ),
     ]
     assert all(todo for _, _, todo in found)
@@ -180,9 +180,9 @@ async def test_an_evse_id_that_oicp_cannot_express_is_found_however_it_came_in(
     assert [about for about, _, _ in await findings()] == ["operator 49*810"]
     async with database.write() as connection:
         table = metadata.tables["evse"]
-        await connection.execute(table.update().where(table.c.id == keys[-1]).values(evse_id="DE*ABC*X5\u00fc"))
+        await connection.execute(table.update().where(table.c.id == keys[-1]).values(evse_id="DE*ABC*E5\u00fc"))
     async with database.read() as connection:
-        assert (await diagnosis.unlike(connection, EVSE_ID.pattern)).examples == ["DE*ABC*X5\u00fc"]
+        assert (await diagnosis.unlike(connection, EVSE_ID.pattern)).examples == ["DE*ABC*E5\u00fc"]
     assert any("that Hubject cannot take" in says for _, says, _ in await findings())
 
 
