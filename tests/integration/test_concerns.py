@@ -4,11 +4,15 @@ import asyncio
 from datetime import datetime
 
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from app.domain.partner import Partner
+from app.main import Service
 from app.schedule import concerns
 from app.schedule.concerns import Concerns
+from app.settings import Settings
 from app.store.database import Database
 from tests.clock import START, FrozenClock
 from tests.integration.scripted_channel import ScriptedChannel, add_partner
@@ -67,6 +71,17 @@ async def test_it_is_said_at_the_start_and_again_and_stops_at_once(
         await often.start()
         await until_asked(channel, 6)
         await often.stop()
+
+
+async def test_a_service_says_them_when_it_starts(
+    database_url: str, clock: FrozenClock, channel: WorriedChannel
+) -> None:
+    key = SecretStr(Fernet.generate_key().decode("ascii"))
+    service = Service(Settings(database_url=database_url, secret_key=key), clock=clock, channels={"scripted": channel})
+    with capture_logs() as said:
+        async with service.running():
+            await until_asked(channel, 2)
+    assert "The certificate runs out in 3 days." in [one.get("concern") for one in said]
 
 
 async def test_partners_that_cannot_be_read_are_looked_at_again(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from app.channels import REGISTER
 from app.channels.channel import NotSent, Rejected
 from app.domain.partner import Audience
 from app.domain.status import Kind
+from app.main import Service
 from app.schedule.housekeeping import Housekeeping
 from app.schedule.reassertion import Reassertion, of_active, share
+from app.settings import Settings
 from app.store.database import Database
 from app.store.writer import Writer
 from tests.builders import HOUR, MINUTE, end, plan, plan_by_ref, register, report, stored
@@ -317,7 +321,7 @@ async def test_who_is_away_is_not_owed_its_active_ones(
 async def test_both_rounds_go_on_side_by_side(
     rig: Rig, channel: ScriptedChannel, active_house: Housekeeping, clock: FrozenClock
 ) -> None:
-    await fleet_with_windows(rig, channel, 2)
+    await fleet_with_windows(rig, channel, 2, count=4)
     whole = Reassertion(rig.database, 2 * ROUND, rig.dispatcher.promised)
     house = Housekeeping(rig.database, rig.clock, [whole, *active_house._chores])
     await house.do_what_is_due()
@@ -326,8 +330,28 @@ async def test_both_rounds_go_on_side_by_side(
     channel.said.clear()
     await rounds(house, rig, clock, 2)
     told = [one.evse for one in channel.said]
-    assert {told.count(key) for key in range(3, 13)} == {1}
+    assert {told.count(key) for key in (1, 3, 4)} == {1}
     assert told.count(2) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "chores"),
+    [
+        ({}, ["reassertion", "reassertion of the active"]),
+        ({"reassert_active_every": timedelta()}, ["reassertion"]),
+        ({"reassert_every": timedelta()}, ["reassertion of the active"]),
+    ],
+)
+def test_a_service_does_both_unless_told_otherwise(
+    tmp_path: Path, settings: dict[str, timedelta], chores: list[str]
+) -> None:
+    service = Service(Settings(database_url=f"sqlite:///{tmp_path / 'here.db'}", **settings))  # type: ignore[arg-type]
+    assert [one.name for one in service._housekeeping._chores if isinstance(one, Reassertion)] == chores
+
+
+@pytest.mark.parametrize(("channel", "others_write_too"), [("driver_app", False), ("oicp", True), ("ocpi", False)])
+def test_only_at_hubject_others_may_write_as_well(channel: str, others_write_too: bool) -> None:
+    assert REGISTER[channel].others_write_too is others_write_too
 
 
 instants = st.integers(0, 60 * 365 * 24 * 3600).map(lambda seconds: START + timedelta(seconds=seconds))
