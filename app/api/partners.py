@@ -24,7 +24,7 @@ from app.api.partner_shapes import (
     partner_view,
 )
 from app.api.problems import refuses
-from app.channels.channel import accepted, concerns_of
+from app.channels.configuring import accepted, concerns_of
 from app.domain import errors
 from app.domain.evse_id import parse_evse_id
 from app.domain.partner import Partner

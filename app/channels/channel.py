@@ -1,78 +1,17 @@
-"""What every channel is: a translator into one kind of partner's words, and an honest messenger.
-
-The outcomes are values. HTTP 200 is not one of them: both roaming protocols say no with it.
-"""
+"""What every channel is: a translator into one kind of partner's words, and an honest messenger."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from app.channels.outcomes import Outcome, Replaced
 from app.clock import Clock
 from app.domain.daily import Daily
 from app.domain.delivery import Notice
-from app.domain.errors import InvalidPartner
 from app.domain.partner import Audience, Partner
 from app.domain.presentation import What
-
-
-class Delivered(msgspec.Struct, frozen=True, tag=True):
-    """The partner has it. `detail` is what it said.
-
-    `reference`, here as in every outcome, is the partner's own number of the request, for which its support asks.
-    """
-
-    detail: str = ""
-    reference: str | None = None
-
-
-class Rejected(msgspec.Struct, frozen=True, tag=True):
-    """The partner understood and said no to this EVSE. `retry_slowly`: what is missing may turn up on its side.
-
-    `asked` is false where it was found out here and the partner knows nothing of it: that says nothing about how the
-    partner does.
-    """
-
-    reason: str
-    retry_slowly: bool = False
-    asked: bool = True
-    reference: str | None = None
-
-
-class Refused(msgspec.Struct, frozen=True, tag=True):
-    """The partner refuses us altogether: a key, a certificate or a contract is wrong. Every EVSE would be refused."""
-
-    reason: str
-    reference: str | None = None
-
-
-class NotSent(msgspec.Struct, frozen=True, tag=True):
-    """The partner surely did not apply it: never reached, or it asked us to come back."""
-
-    reason: str
-    retry_after: timedelta | None = None
-    reference: str | None = None
-
-
-class Unknown(msgspec.Struct, frozen=True, tag=True):
-    """The partner may have applied it, or may yet: the answer was lost, late or garbage."""
-
-    reason: str
-    reference: str | None = None
-
-
-class Apart(msgspec.Struct, frozen=True, tag=True):
-    """The bundle that it was in was not applied, or went without it: it is to be said again at once.
-
-    Nothing is known against this EVSE. Only ever the outcome of one message among several.
-    """
-
-    reason: str
-    reference: str | None = None
-
-
-Outcome: TypeAlias = Delivered | Rejected | Refused | NotSent | Unknown | Apart
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -179,13 +118,6 @@ class Bundles(Protocol):
         ...
 
 
-class Replaced(msgspec.Struct, frozen=True):
-    """What came of replacing everything. `named` are the places of the messages that a rejection says it is about."""
-
-    outcome: Outcome
-    named: frozenset[int] = frozenset()
-
-
 @runtime_checkable
 class Replaces(Protocol):
     """A connection that can replace everything that the partner has of us at once."""
@@ -247,42 +179,3 @@ class Channel(Protocol):
         ...
 
     def connect(self, partner: Partner, means: Means) -> Connection: ...
-
-
-Typed = TypeVar("Typed", bound=msgspec.Struct)
-
-
-def checked(raw: Mapping[str, Any], as_type: type[Typed]) -> Typed:
-    """Read a configuration as `as_type`, whose fields are camelCase outside.
-
-    Raises:
-        InvalidPartner: naming the field at fault.
-    """
-    try:
-        return msgspec.convert(dict(raw), as_type)
-    except (msgspec.ValidationError, ValueError) as error:
-        message, _, path = str(error).partition(" - at `$.")
-        raise InvalidPartner(message, field=f"configuration.{path.rstrip('`')}" if path else "configuration") from None
-
-
-def concerns_of(channels: Mapping[str, Channel], partner: Partner, at: datetime) -> list[str]:
-    """What the partner's channel is concerned about at `at` (UTC); nothing where there is no such channel."""
-    channel = channels.get(partner.channel)
-    return [] if channel is None else channel.concerns(partner, at)
-
-
-def accepted(channels: Mapping[str, Channel], name: str, raw: Mapping[str, Any], longest: float) -> Accepted:
-    """Have the channel called `name` check a configuration. `longest` is what a timeout may be, in seconds.
-
-    Raises:
-        InvalidPartner: there is no such channel, or the configuration does not fit it.
-    """
-    if (channel := channels.get(name)) is None:
-        raise InvalidPartner(f"no channel {name}; one of {', '.join(channels)}", field="channel")
-    good = channel.accept(raw)
-    if good.timeout is not None and good.timeout > longest:
-        raise InvalidPartner(
-            f"at most {longest:g} s, a third of EVSE_STATUS_LEASE: raise that setting first",
-            field="configuration.timeoutSeconds",
-        )
-    return good

@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 import httpx
 import msgspec
 
-from app.channels.channel import NotSent, Refused, Unknown
 from app.channels.hearing_out import LONGEST_WAIT, hear_out
+from app.channels.outcomes import NotSent, Refused, Unknown
 from app.channels.tls_failures import REMEDIES, TlsFailure, tls_failure
 
 PER_CLIENT: Final = 4  #: requests in flight a client; httpx's pool slows down quadratically beyond

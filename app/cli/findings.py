@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.channels.channel import Channel, concerns_of
+from app.channels.channel import Channel
+from app.channels.configuring import concerns_of
 from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.wire import EVSE_ID
 from app.domain.evse_id import operator_key

@@ -1,16 +1,15 @@
 """`evse-status partners`."""
 
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 import msgspec
 
 from app.channels import REGISTER
-from app.channels.channel import accepted, concerns_of
+from app.channels.configuring import concerns_of
+from app.cli.configuring import as_typed, typed_in
 from app.cli.opening import Opened, as_json, opened, print_json, print_table, runs, settings_from_environment
 from app.domain.errors import EvseNotFound
 from app.domain.evse_id import parse_evse_id
@@ -19,8 +18,6 @@ from app.domain.partner import NAME, Partner, Standing
 from app.domain.principal import COMMAND_LINE
 from app.store import partner_reports, reading
 from app.store import partners as store
-
-LARGEST_FILE: Final = 64 * 1024  #: bytes of a value that is read from a file
 
 
 @click.group()
@@ -59,9 +56,9 @@ async def add(name: str, channel: str, pairs: tuple[str, ...], configuration: st
     """Add a partner. A running service begins to tell it within a second."""
     if not re.search(NAME, name):
         raise click.UsageError("a name has 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit")
-    raw = _configuration(pairs, configuration)
+    raw = typed_in(pairs, configuration)
     settings = settings_from_environment()
-    good = accepted(REGISTER, channel, raw, settings.longest_timeout)
+    good = as_typed(channel, raw, settings.longest_timeout)
     async with opened(settings) as beside:
         new = good.as_partner(name, channel, COMMAND_LINE.id, beside.clock.now())
         async with beside.database.write() as connection:
@@ -197,47 +194,3 @@ def _seconds(milliseconds: int | None) -> str:
 
 def _moment(time: str | None) -> str:
     return (time or "")[:19].replace("T", " ")
-
-
-def _configuration(pairs: tuple[str, ...], whole: str | None) -> dict[str, Any]:
-    try:
-        raw = json.loads(whole) if whole else {}
-    except json.JSONDecodeError as error:
-        raise click.UsageError(f"--configuration is not JSON: {error}") from None
-    if not isinstance(raw, dict):
-        raise click.UsageError("--configuration must be a JSON object")
-    for pair in pairs:
-        field, equals, value = pair.partition("=")
-        if not equals or not field:
-            raise click.UsageError(f"--set takes FIELD=VALUE, not {pair!r}")
-        raw[field] = _content(field, value[1:]) if value.startswith("@") else _value(value)
-    return raw
-
-
-def _content(field: str, path: str) -> str:
-    """Read a value, such as a key, that should stand neither on a screen nor in a shell's history.
-
-    Its line breaks stay, but for those at the end, which editors add to passwords too.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "its name cannot be one"
-        raise click.UsageError(f"--set {field}=@{path}: the file cannot be read: {why}") from None
-    if len(content) > LARGEST_FILE:
-        raise click.UsageError(f"--set {field}=@{path}: the file is larger than {LARGEST_FILE} bytes")
-    try:
-        return content.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise click.UsageError(f"--set {field}=@{path}: the file is not text; certificates and keys are PEM") from None
-
-
-def _value(text: str) -> Any:
-    """Lists, objects and truth values are written as JSON; everything else is text."""
-    if text in {"true", "false"} or text[:1] in {"[", "{"}:
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError:
-            return text
-    return text

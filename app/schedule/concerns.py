@@ -7,7 +7,8 @@ from typing import Final
 
 import structlog
 
-from app.channels.channel import Channel, concerns_of
+from app.channels.channel import Channel
+from app.channels.configuring import concerns_of
 from app.clock import Clock
 from app.store import partners
 from app.store.database import Database

@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgspec
 
-from app.channels.channel import Apart, Delivered, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.outcomes import Apart, Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
 

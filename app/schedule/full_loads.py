@@ -14,19 +14,9 @@ from typing import Final, assert_never
 import msgspec
 import structlog
 
-from app.channels.channel import (
-    Apart,
-    Delivered,
-    Message,
-    NotSent,
-    Outcome,
-    Refused,
-    Rejected,
-    Replaced,
-    Replaces,
-    Unknown,
-)
 from app.channels.channel import Connection as ToPartner
+from app.channels.channel import Message, Replaces
+from app.channels.outcomes import Apart, Delivered, NotSent, Outcome, Refused, Rejected, Replaced, Unknown
 from app.clock import Clock
 from app.domain.daily import Daily
 from app.domain.delivery import Aspect, Delivery

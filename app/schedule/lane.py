@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from app.channels.channel import Apart, Bundles, Channel, Connection, Means, NotSent, Refused, Unknown
+from app.channels.channel import Bundles, Channel, Connection, Means
+from app.channels.outcomes import Apart, NotSent, Refused, Unknown
 from app.clock import Clock
 from app.domain.partner import Partner
 from app.schedule.bundling import Bundling

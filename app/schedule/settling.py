@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from app.channels.channel import Outcome, Rejected
+from app.channels.outcomes import Outcome, Rejected
 from app.clock import Clock
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.channels.channel import Bundles, Connection, Delivered, Message, Outcome, Rejected, Unknown
+from app.channels.channel import Bundles, Connection, Message
+from app.channels.outcomes import Delivered, Outcome, Rejected, Unknown
 from app.clock import Clock
 from app.schedule.claiming import Ready
 from app.schedule.decisions import Claim, Limits, Told, needs_sending

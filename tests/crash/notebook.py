@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from app.channels.channel import Accepted, Connection, Delivered, Lane, Means, Message, NotSent, Outcome, Unknown
+from app.channels.channel import Accepted, Connection, Lane, Means, Message
+from app.channels.outcomes import Delivered, NotSent, Outcome, Unknown
 from app.domain.delivery import Notice
 from app.domain.partner import Audience, Partner
 from app.domain.presentation import What

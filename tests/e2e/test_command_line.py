@@ -244,3 +244,15 @@ def test_a_full_load_is_asked_for_only_where_nobody_else_pushes(run: Run, monkey
     assert "no partner nobody" in run("partners", "full-load", "nobody", code=1).stderr
     said = run("partners", "full-load", "ours", code=1).stderr
     assert "asked for, and not made yet: is `evse-status serve` running?" in said
+
+
+def test_numbers_are_numbers_where_the_channel_wants_them_and_text_elsewhere(run: Run):
+    hub = ["partners", "add", "--channel", "oicp", "--set", "baseUrl=https://hub.example", "-o", "json"]
+    paced = ["--set", "largestBundle=50", "--set", "timeoutSeconds=2.5", "--set", "operatorName=4711"]
+    added = json.loads(run(*hub, "--name", "hub", "--set", "operatorId=DE*ABC", *paced).output)["configuration"]
+    assert (added["largestBundle"], added["timeoutSeconds"], added["operatorName"]) == (50, 2.5, "4711")
+
+    other = [*hub, "--name", "other", "--set", "operatorId=DE*XYZ"]
+    assert "largestBundle: Expected `int`" in run(*other, "--set", "largestBundle=many", code=1).stderr
+    assert "largestBundle: from 1 to 1000" in run(*other, "--set", "largestBundle=0", code=1).stderr
+    assert "timeoutSeconds: at most 11.66 s" in run(*other, "--set", "timeoutSeconds=30", code=1).stderr

@@ -11,7 +11,8 @@ import msgspec
 from cryptography.fernet import Fernet
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.channels.channel import Accepted, Channel, Connection, Delivered, Lane, Means, Message, Outcome
+from app.channels.channel import Accepted, Channel, Connection, Lane, Means, Message
+from app.channels.outcomes import Delivered, Outcome
 from app.clock import Clock
 from app.domain.delivery import Notice
 from app.domain.partner import Audience, Partner

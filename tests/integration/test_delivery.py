@@ -12,7 +12,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from app.channels.channel import Delivered, Lane, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.channel import Lane
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.domain.evse_id import parse_evse_id
 from app.domain.partner import Audience
 from app.domain.presentation import Gate

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from app.channels.channel import Delivered, NotSent, Outcome, Rejected
+from app.channels.outcomes import Delivered, NotSent, Outcome, Rejected
 from app.domain.status import DeploymentState
 from app.store.commands.importing import Import
 from app.store.database import Database

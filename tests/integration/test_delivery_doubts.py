@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.channels.channel import Delivered, Outcome, Unknown
+from app.channels.outcomes import Delivered, Outcome, Unknown
 from app.store import partners
 from app.store.database import Database
 from app.store.writer import Writer

@@ -12,7 +12,8 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import func, select
 
-from app.channels.channel import Delivered, Lane, NotSent, Outcome, Unknown
+from app.channels.channel import Lane
+from app.channels.outcomes import Delivered, NotSent, Outcome, Unknown
 from app.domain.evse_id import parse_evse_id
 from app.store.commands.evses import Report
 from app.store.database import Database

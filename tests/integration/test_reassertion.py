@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from app.channels import REGISTER
-from app.channels.channel import NotSent, Rejected
+from app.channels.outcomes import NotSent, Rejected
 from app.domain.partner import Audience
 from app.domain.status import Kind
 from app.main import Service

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from app.channels.channel import Delivered, Lane, NotSent, Refused
+from app.channels.channel import Lane
+from app.channels.outcomes import Delivered, NotSent, Refused
 from app.domain.partner import Standing
 from app.store.database import Database
 from app.store.writer import Writer

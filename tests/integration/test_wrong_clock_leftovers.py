@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from app.channels.channel import Delivered, Lane, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.channel import Lane
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.schedule.housekeeping import Housekeeping
 from app.schedule.reassertion import Reassertion
 from app.store.database import Database

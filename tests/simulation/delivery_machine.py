@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from tests.simulation.delivery_world import Flaw, World
 
 WORKERS: Final = 3

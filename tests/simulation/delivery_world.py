@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from app.channels.channel import Delivered, Outcome, Unknown
+from app.channels.outcomes import Delivered, Outcome, Unknown
 from app.domain.delivery import Delivery
 from app.schedule.decisions import Claim, Limits, Told, after_outcome, claimed, needs_sending, put_back
 

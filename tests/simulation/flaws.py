@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from app.channels.channel import Delivered, Outcome
+from app.channels.outcomes import Delivered, Outcome
 from app.domain.delivery import Delivery
 from app.schedule import decisions
 from app.schedule.decisions import Claim, Limits, Told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from app.channels.channel import Delivered
+from app.channels.outcomes import Delivered
 from app.domain.delivery import Delivery
 from app.domain.partner import Partner
 from app.schedule.decisions import Claim, Told, is_held

@@ -3,7 +3,7 @@
 from random import Random
 from typing import TYPE_CHECKING
 
-from app.channels.channel import Outcome
+from app.channels.outcomes import Outcome
 from tests.simulation.judge import Request
 from tests.simulation.trouble import Fate, course
 from tests.simulation.virtual_time import passes

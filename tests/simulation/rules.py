@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
-from app.channels.channel import Outcome
+from app.channels.outcomes import Outcome
 from app.domain.delivery import Delivery
 from app.schedule import decisions
 from app.schedule.decisions import Claim, Limits, Told

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from app.channels.channel import Outcome
+from app.channels.outcomes import Outcome
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
 from app.schedule.decisions import Claim, Told, standing_after

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 
 TIMEOUT: Final = 10.0  #: seconds for one request
 LATEST: Final = 60.0  #: seconds after it was written, a request may still be applied

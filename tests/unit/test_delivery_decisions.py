@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.domain.delivery import Delivery
 from app.domain.partner import Partner
 from app.schedule.decisions import (

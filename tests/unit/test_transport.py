@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.channels.channel import NotSent, Unknown
+from app.channels.outcomes import NotSent, Unknown
 from app.channels.transport import LARGEST_ANSWER, PER_CLIENT, TRIMMED, Answer, Sent, Transport
 from app.demo.listening import free_port
 

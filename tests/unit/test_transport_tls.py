@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trustme
 
-from app.channels.channel import Refused
+from app.channels.outcomes import Refused
 from app.channels.transport import Answer, Sent, Transport
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

@@ -7,7 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import Answer, Sent
 
 SUCCESS: Final = range(200, 300)

@@ -9,10 +9,11 @@ from typing import Any, Final
 import msgspec
 from standardwebhooks import Webhook
 
-from app.channels.channel import Accepted, Connection, Lane, Means, Message, Outcome, Rejected
+from app.channels.channel import Accepted, Connection, Lane, Means, Message
 from app.channels.driver_app import answers, settings
 from app.channels.driver_app.mapping import ACTUAL, GATE, KIND, AppStatus
 from app.channels.driver_app.wire import CONTENT_TYPE, CloudEvent, Presented
+from app.channels.outcomes import Outcome, Rejected
 from app.channels.transport import Transport
 from app.domain.delivery import Notice
 from app.domain.instant import rfc3339

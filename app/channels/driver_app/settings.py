@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.channels.channel import checked
+from app.channels.configuring import checked
 from app.channels.driver_app.mapping import AppStatus
 from app.domain.errors import DomainError, InvalidPartner
 from app.domain.evse_id import operator_key

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import LARGEST_ANSWER, TRIMMED, Answer
 
 

@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from app.channels.channel import Accepted, Lane, Means, Message, Outcome, Rejected
+from app.channels.channel import Accepted, Lane, Means, Message
 from app.channels.ocpi import v2_2_1
 from app.channels.ocpi.answers import judge
 from app.channels.ocpi.release import Party, Release
 from app.channels.ocpi.settings import OcpiSettings, ocpi_settings
 from app.channels.ocpi.status import Status
+from app.channels.outcomes import Outcome, Rejected
 from app.channels.transport import Answer, Transport
 from app.domain.delivery import Notice
 from app.domain.evse import Evse

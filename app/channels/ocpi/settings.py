@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.channels.channel import checked
+from app.channels.configuring import checked
 from app.channels.ocpi.release import Party
 from app.channels.ocpi.status import Status
 from app.domain.errors import InvalidPartner, MalformedEvseId

@@ -7,18 +7,20 @@ from typing import Final, TypeVar, assert_never
 
 import msgspec
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.oicp import codes
 from app.channels.oicp.codes import Judged, Meaning
 from app.channels.oicp.wire import CODE, SchemaFault, StatusCode, Verdict
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import Answer
 
 LONGEST_REFERENCE: Final = 64  #: characters of a Process-ID that are kept; Hubject's have 36
 TRIMMED: Final = 300  #: characters of each of Hubject's texts that are kept
+LONGEST_INFO: Final = 1000  #: characters of AdditionalInfo. Spec: OICP 2.3 CPO §StatusCodeType
 FIRST_ERRORS: Final = 3  #: of a schema fault that are kept
 
 _NO_SUCH_SERVICE: Final = "service not found for uri"
 _PUSH_UNDER_WAY: Final = re.compile(r"push.{0,40}already in progress", re.IGNORECASE | re.DOTALL)
+_LAST_WORD: Final = re.compile(r"[A-Za-z0-9+*]+\Z")
 _CERTIFICATE: Final = "ssl certificate"
 _PLAIN_HTTP: Final = "plain http request was sent to https port"
 
@@ -47,7 +49,8 @@ def judge(answer: Answer, at: datetime) -> Judgement:
     Spec: OICP 2.3 CPO §eRoamingAcknowledgement; §Status codes; §CodeType
     """
     judged = _judged(answer, at)
-    return Judgement(msgspec.structs.replace(judged.outcome, reference=_process_id(answer) or None), judged.code)
+    outcome = msgspec.structs.replace(judged.outcome, reference=_process_id(answer) or None)
+    return msgspec.structs.replace(judged, outcome=outcome)
 
 
 def _judged(answer: Answer, at: datetime) -> Judgement:
@@ -55,7 +58,7 @@ def _judged(answer: Answer, at: datetime) -> Judgement:
         return Judgement(NotSent(_words("Hubject's rate limit is reached", answer), answer.retry_after(at)))
     verdict = _read(answer, Verdict)
     if verdict is not None and (status := verdict.status_code) is not None and CODE.fullmatch(status.code):
-        about = f"{status.description or ''} {status.additional_info or ''}"
+        about = f"{status.description or ''} {_whole_words(status.additional_info or '')}"
         return Judgement(_by_code(verdict.result, status, answer), status.code, about)
     fault = _read(answer, SchemaFault)
     return Judgement(_by_http_status(answer), about=" ".join(_references(fault)) if fault else "")
@@ -129,6 +132,11 @@ def _read(answer: Answer, as_type: type[_Read]) -> _Read | None:
         return msgspec.json.decode(answer.body, type=as_type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _whole_words(info: str) -> str:
+    """Leave out the last word of a text that was cut off: what is left of an EVSE ID may be another one's."""
+    return info if len(info) < LONGEST_INFO else _LAST_WORD.sub("", info)
 
 
 def _references(fault: SchemaFault) -> list[str]:

@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.channels.channel import Delivered, NotSent, Refused, Rejected, Unknown
 from app.channels.driver_app import answers
 from app.channels.driver_app.simulator import AppReceiver, Fault
+from app.channels.outcomes import Delivered, NotSent, Refused, Rejected, Unknown
 from app.channels.transport import Answer
 from app.clock import SystemClock
 from app.demo.listening import free_port, listening

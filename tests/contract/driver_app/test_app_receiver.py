@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 from standardwebhooks import Webhook
 
-from app.channels.channel import Delivered, Refused
 from app.channels.driver_app.mapping import ACTUAL, KIND, AppStatus
 from app.channels.driver_app.simulator import AppReceiver
+from app.channels.outcomes import Delivered, Refused
 from app.demo.listening import listening
 from app.domain.evse import Evse
 from app.domain.presentation import Gate, What

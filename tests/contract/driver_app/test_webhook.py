@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from app.channels.channel import Delivered, Rejected
 from app.channels.driver_app import channel
+from app.channels.outcomes import Delivered, Rejected
 from app.clock import SystemClock
 from app.domain.presentation import Gate
 from app.domain.status import ActualStatus, Kind

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.channels.channel import Means, Outcome
+from app.channels.channel import Means
 from app.channels.ocpi.channel import OcpiChannel, OcpiConnection
+from app.channels.outcomes import Outcome
 from app.domain.delivery import Notice
 from app.domain.evse import Evse
 from app.domain.partner import Partner

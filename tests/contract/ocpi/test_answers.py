@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.ocpi.answers import judge
 from app.channels.ocpi.simulator import Emsp
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import LARGEST_ANSWER, TRIMMED, Answer
 from app.demo.listening import listening
 from app.domain.presentation import Gate

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from app.channels.channel import Channel, Delivered, NotSent, Rejected
+from app.channels.channel import Channel
 from app.channels.ocpi.channel import OcpiChannel
+from app.channels.outcomes import Delivered, NotSent, Rejected
 from app.demo.listening import free_port, listening
 from app.domain.presentation import Gate
 from app.domain.status import ActualStatus, Kind

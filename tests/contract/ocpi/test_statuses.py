@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.channels.channel import Delivered
 from app.channels.ocpi.channel import OcpiChannel
 from app.channels.ocpi.simulator import Emsp
 from app.channels.ocpi.v2_2_1.mapping import ACTUAL, KIND
+from app.channels.outcomes import Delivered
 from app.demo.listening import listening
 from app.domain.presentation import Gate, What
 from app.domain.status import ActualStatus, Kind

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.channels.channel import Means
-from app.channels.oicp.channel import OicpChannel, OicpConnection
+from app.channels.oicp.channel import OicpChannel
+from app.channels.oicp.connection import OicpConnection
 from app.channels.transport import Answer
 from app.clock import SystemClock
 from app.domain.delivery import Notice

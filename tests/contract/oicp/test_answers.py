@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.oicp.answers import judge
 from app.channels.oicp.codes import CODES, Judged
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import LARGEST_ANSWER, Answer
 from tests.contract.oicp.samples import NOW, answer
 

@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, Mapping
 import pytest
 import pytest_asyncio
 
-from app.channels.channel import Apart, Delivered, Message, NotSent, Outcome, Refused, Rejected, Unknown
+from app.channels.channel import Message
 from app.channels.oicp.bundle import named
-from app.channels.oicp.channel import OicpConnection
+from app.channels.oicp.connection import OicpConnection
 from app.channels.oicp.simulator import Hub, Trouble
 from app.channels.oicp.wire import EvseStatus, EvseStatusRecord
+from app.channels.outcomes import Apart, Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.domain.presentation import Gate, What
 from app.domain.status import ActualStatus, Kind
 from tests.contract.oicp.conftest import Door
@@ -168,6 +169,18 @@ async def test_a_full_load_that_is_refused_says_for_which(hub: Hub, connection: 
 
     assert isinstance(replaced.outcome, Rejected)
     assert replaced.named == {1}
+
+
+async def test_an_evse_id_that_is_cut_off_is_nobodys(hub: Hub, connection: OicpConnection) -> None:
+    """AdditionalInfo has 1000 characters at the most, and what is left of the last EVSE ID may be another one's."""
+    ids = [f"DE*ABC*E{number}" for number in range(10, 130)]
+    hub.known = set(ids[:5])  # among them those that `DE*ABC*E10…` could be cut down to
+
+    outcomes = await push(connection, dict.fromkeys(ids, Kind.BLOCKED))
+
+    rejected = {one for one, outcome in zip(ids, outcomes, strict=True) if isinstance(outcome, Rejected)}
+    assert 40 < len(rejected) < len(ids) - 5
+    assert rejected.isdisjoint(hub.known)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from app.channels.channel import Accepted, checked
+from app.channels.channel import Accepted
+from app.channels.configuring import checked
 from app.channels.oicp.certificates import LONGEST_CA_BUNDLE, LONGEST_CERTIFICATE, LONGEST_KEY, LONGEST_PASSWORD
 from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.settings import OicpSettings

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import app.channels.oicp
-from app.channels.channel import Channel, Lane, Means, accepted
+from app.channels.channel import Channel, Lane, Means
+from app.channels.configuring import accepted
 from app.channels.oicp import codes, mapping, tls_remedies
 from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.settings import SECRETS

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 import pytest
 import pytest_asyncio
 
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
-from app.channels.oicp.channel import OicpConnection
+from app.channels.oicp.connection import OicpConnection
 from app.channels.oicp.mapping import ACTUAL, KIND
 from app.channels.oicp.simulator import Hub, Trouble
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.demo.listening import free_port
 from app.domain.presentation import Gate, What
 from app.domain.status import ActualStatus, Kind

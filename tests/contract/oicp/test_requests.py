@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from app.channels.channel import Delivered, Message, Rejected
-from app.channels.oicp.channel import OicpConnection
+from app.channels.channel import Message
+from app.channels.oicp.connection import OicpConnection
+from app.channels.outcomes import Delivered, Rejected
 from app.domain.presentation import Gate, What
 from app.domain.status import ActualStatus, Kind
 from tests.contract.oicp.conftest import Door

@@ -15,8 +15,8 @@ import trustme
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from app.channels import transport
-from app.channels.channel import Delivered, NotSent, Outcome, Refused, Unknown
 from app.channels.hearing_out import hear_out
+from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Unknown
 from app.domain.status import Kind
 from tests.contract.oicp.issuing import encrypted, issue
 from tests.contract.oicp.samples import notice, opened
