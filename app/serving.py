@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import uvicorn
 
+from app.serving_tls import ServerTls, TlsProtocol, context_of
+
 GRACE_SECONDS: Final = 20  #: how long requests may go on after the server was told to stop
 
 
@@ -27,17 +29,23 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, host: str, port: int, *, grace: int = GRACE_SECONDS) -> AsyncGenerator[Server]:
+async def serving(
+    app: Any, host: str, port: int, *, grace: int = GRACE_SECONDS, tls: ServerTls | None = None
+) -> AsyncGenerator[Server]:
     """Serve the ASGI application `app` until the block is left; then finish the requests under way.
+
+    With `tls` by https, and the application finds in its scope who the client proved to be.
 
     Raises:
         CannotListen: nothing can listen there.
     """
+    context = None if tls is None else context_of(tls)
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http="httptools",
+        http="httptools" if context is None else TlsProtocol,
+        ssl_context_factory=None if context is None else lambda *_: context,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=grace,

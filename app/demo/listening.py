@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from app.serving import serving
+from app.serving_tls import ServerTls
 
 
 def free_port() -> int:
@@ -17,8 +18,8 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def listening(app: Any, port: int | None = None) -> AsyncGenerator[str]:
+async def listening(app: Any, port: int | None = None, *, tls: ServerTls | None = None) -> AsyncGenerator[str]:
     """Serve the ASGI application `app` on 127.0.0.1, and give its base URL, without a slash at the end."""
     port = port or free_port()
-    async with serving(app, "127.0.0.1", port, grace=1):
-        yield f"http://127.0.0.1:{port}"
+    async with serving(app, "127.0.0.1", port, grace=1, tls=tls):
+        yield f"http{'s' if tls else ''}://127.0.0.1:{port}"
