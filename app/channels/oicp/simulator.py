@@ -1,30 +1,33 @@
 """A simulated Hubject on a socket: as strict as the specification, and it remembers everything that was wrong.
 
-`hub_rules.py` judges a request by itself; this file judges the sequence, keeps the records, and misbehaves on demand.
+`hub_request.py`, `hub_certificate.py` and `hub_rules.py` judge a request by itself, `hub_traffic.py` their sequence;
+`hub_records.py` is what it keeps, `emp_pull.py` what EMPs read of it. This file puts it together, and misbehaves.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple, TypeAlias
-from uuid import uuid4
+from typing import NamedTuple
 
 import msgspec
 from litestar import Litestar, asgi
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
-from app.channels.oicp import hub_rules
-from app.channels.oicp.hub_rules import Refusal, Request, acknowledged, fault
-from app.channels.oicp.wire import ActionType, PushEvseStatus
+from app.channels.oicp import hub_answers, hub_records, hub_rules
+from app.channels.oicp.emp_pull import PULL, pulled
+from app.channels.oicp.hub_answers import Answer, pause, said, wait_for
+from app.channels.oicp.hub_behaviour import Behaviour, Faults, Trouble
+from app.channels.oicp.hub_certificate import Client, check_client, client_of
+from app.channels.oicp.hub_records import Impossible, Records
+from app.channels.oicp.hub_request import Request, addressed_operator, request_of
+from app.channels.oicp.hub_rules import Refusal, acknowledged
+from app.channels.oicp.hub_traffic import Traffic
+from app.channels.oicp.wire import PushEvseStatus
 from app.clock import Clock
-from app.domain.evse_id import operator_key
 
-#: `cut` applies the push and breaks off in the middle of the answer; `slow` applies it and answers after `slow_by`;
-#: the others do not apply it.
-Trouble: TypeAlias = Literal["500", "429", "garbage", "017", "cut", "slow"]
+__all__ = ["Behaviour", "Hub", "Pushed", "Received", "Trouble"]
 
 
 class Received(NamedTuple):
@@ -36,22 +39,30 @@ class Received(NamedTuple):
     status: str
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What the hub answers; `cut` leaves out the second half of the body."""
+class Pushed(NamedTuple):
+    """One well-formed push, applied or not, and how many records it had."""
 
-    status: int
-    body: bytes
-    content_type: str = "application/json;charset=utf-8"
-    cut: bool = False
+    at: datetime
+    operator: str
+    action: str
+    records: int
+
+
+class _Late(NamedTuple):
+    """A push that is still to be applied, when `timer` rings; `applied` tells the client that waits for it."""
+
+    push: PushEvseStatus
+    timer: asyncio.TimerHandle
+    applied: asyncio.Event
 
 
 class Hub:
-    """Hubject as one or several operators see it.
+    """Hubject as one or several operators see it; over TLS, it knows them by their certificates.
 
-    `shown` is what EMPs could read, by EVSE ID; `received` everything that was pushed, in order; `wrong` what was done
-    against the specification, in words. `delay` and `slow_by` are seconds. `known` are the EVSEs with EvseData;
-    `operators` those with an account, each with its sub-operators; `None` leaves either unjudged. `strict_update`
-    refuses an `update` or `delete` of an EVSE without a record, as documented, where the real one was seen to insert.
+    `shown` is what EMPs could read, by EVSE ID; `received` and `pushed` everything that was pushed, in order; `wrong`
+    what was done against the specification, in words. `delay`, `slow_by` and `late_by` are seconds. `known` are the
+    EVSEs with EvseData; `operators` those with an account, each with its sub-operators; `None` leaves either unjudged.
+    `fault` is the trouble that every push gets, `faults` scripts and draws it. All may be changed while it runs.
     """
 
     def __init__(
@@ -62,135 +73,151 @@ class Hub:
         known: set[str] | None = None,
         strict_update: bool = False,
         operators: Mapping[str, Collection[str]] | None = None,
+        behaviour: Behaviour | None = None,
     ) -> None:
         self.delay = delay
         self.known = known
-        self.strict_update = strict_update
         self.operators = operators
-        self.fault: Trouble | None = None
+        self.behaviour = behaviour or Behaviour()
+        if strict_update:
+            self.strict_update = True
+        self.faults = Faults()
         self.slow_by = 30.0
-        self.shown: dict[str, str] = {}
+        self.late_by = 5.0
         self.received: list[Received] = []
+        self.pushed: list[Pushed] = []
         self.wrong: list[str] = []
         self._clock = clock
-        self._owner: dict[str, str] = {}
-        self._under_way: set[str] = set()
+        self._records = Records()
+        self._traffic = Traffic()
+        self._late: list[_Late] = []
         self.app = Litestar(
             [asgi("/", is_mount=True, copy_scope=False)(self._serve)], openapi_config=None, logging_config=None
         )
 
+    @property
+    def shown(self) -> dict[str, str]:
+        return self._records.shown
+
+    @property
+    def fault(self) -> Trouble | None:
+        return self.faults.always
+
+    @fault.setter
+    def fault(self, trouble: Trouble | None) -> None:
+        self.faults.always = trouble
+
+    @property
+    def strict_update(self) -> bool:
+        """Whether an `update` or `delete` without a record is refused, with 009 unless `behaviour` says otherwise."""
+        return self.behaviour.strict_update
+
+    @strict_update.setter
+    def strict_update(self, strict: bool) -> None:
+        if strict != self.behaviour.strict_update:
+            self.behaviour = msgspec.structs.replace(self.behaviour, without_record="009" if strict else "upsert")
+
+    @property
+    def pending(self) -> int:
+        """The number of pushes that are still to be applied."""
+        return len(self._late)
+
+    def apply_pending(self) -> None:
+        """Apply them now, in the order in which they came."""
+        for late in list(self._late):
+            self._apply_late(late.push)
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        request = Request(
-            method=scope["method"],
-            path=scope["raw_path"].decode("latin-1"),
-            content_type=headers.get("content-type", ""),
-            body=await _body(receive),
-        )
+        client = client_of(scope)
+        request = await request_of(scope, receive)
         try:
-            answer = await self._answer(request, receive)
+            answer = self._at_the_door(client)
+            if answer is None:
+                if request.path.startswith(PULL):
+                    answer = pulled(request, client, self._records)
+                else:
+                    answer = await self._push(request, client, receive)
         except Refusal as refusal:
-            if refusal.wrong is not None:
+            if refusal.wrong is not None and not request.path.startswith(PULL):
                 self.wrong.append(refusal.wrong)
-            answer = Answer(refusal.status, msgspec.json.encode(refusal.body))
-        await _send(answer, send)
+            answer = said(refusal.body, refusal.status)
+        await hub_answers.send_answer(answer, send)
 
-    async def _answer(self, request: Request, receive: Receive) -> Answer:
+    def _at_the_door(self, client: Client) -> Answer | None:
+        """Turn away, as the proxy in front does, who comes without TLS or without a certificate."""
+        if not client.by_tls:
+            if self.behaviour.plain_http:
+                return None
+            self.wrong.append("a call without TLS")
+            return hub_answers.page(400, "Bad Request", hub_answers.PLAIN_HTTP)
+        if client.partner_ids is None and self.behaviour.without_certificate == "page":
+            self.wrong.append("a call without a client certificate")
+            return hub_answers.page(400, "Bad Request", hub_answers.NO_CERTIFICATE)
+        return None
+
+    async def _push(self, request: Request, client: Client, receive: Receive) -> Answer:
         arrived = self._clock.now()
-        operator = hub_rules.addressed_operator(request)
-        async with self._in_sequence(operator):
-            push = hub_rules.read_push(request)
-            self.received += [
-                Received(arrived, record.evse_id, push.action_type.value, record.evse_status.value)
-                for record in push.operator_evse_status.evse_status_record
-            ]
-            hub_rules.check_partner(push, operator, self.operators)
+        operator = addressed_operator(request)
+        check_client(client, operator)
+        if wrong := self._traffic.too_many(operator, arrived, self.behaviour.per_minute):
+            self.wrong.append(wrong)
+            return hub_answers.too_many(self.behaviour.retry_after)
+        with self._traffic.turn_of(operator) as wrong:
+            if wrong is not None:
+                self.wrong.append(wrong)
+                if self.behaviour.parallel == "refused":
+                    return said(acknowledged("009", "Data transaction error", hub_answers.BUSY))
+            push = hub_rules.read_push(request.body)
+            self._remember(push, arrived)
+            hub_rules.check_partner(push, operator, self.operators, self.behaviour.refused)
             hub_rules.check_records(push)
-            await _pause(self.delay, receive)
-            trouble = self.fault
-            if (instead := _instead(trouble)) is not None:
-                return instead
-            hub_rules.check_possible(push, self.shown, self.known, strict_update=self.strict_update)
-            self._apply(push, operator)
-            if trouble == "slow":
-                await _pause(self.slow_by, receive)
-            return Answer(200, msgspec.json.encode(acknowledged()), cut=trouble == "cut")
+            await pause(self.delay, receive)
+            return await self._performed(push, self.faults.next(), receive)
 
-    @asynccontextmanager
-    async def _in_sequence(self, operator: str) -> AsyncGenerator[None]:
-        """Hold the operator's turn until it is answered, or gave up waiting.
+    async def _performed(self, push: PushEvseStatus, trouble: Trouble | None, receive: Receive) -> Answer:
+        if (instead := hub_answers.instead(trouble, self.behaviour.retry_after)) is not None:
+            return instead
+        if trouble in {"late", "late-504", "late-silent"}:
+            late = self._put_off(push)
+            if trouble == "late-silent":
+                await wait_for(late.applied, receive)
+            return hub_answers.performed(trouble)
+        self._apply(push)
+        if trouble == "slow":
+            await pause(self.slow_by, receive)
+        return hub_answers.performed(trouble)
 
-        Spec: OICP 2.3 CPO §Data push operations
+    def _apply(self, push: PushEvseStatus) -> None:
+        """Apply a push to the records as they are now.
+
+        Raises:
+            Impossible: it was not applied, or not all of it.
         """
-        turn = operator_key(operator)
-        if turn in self._under_way:
-            body = acknowledged("009", "Data transaction error", "The push of data is already in progress.")
-            raise Refusal(f"a push of {operator} while another one is under way", 200, body)
-        self._under_way.add(turn)
         try:
-            yield
-        finally:
-            self._under_way.discard(turn)
+            hub_records.check_possible(push, self.shown, self.known, self.behaviour)
+        except Impossible as impossible:
+            if not self.behaviour.all_or_nothing:
+                self._records.apply(hub_records.without(push, impossible.evse_ids))
+            raise
+        self._records.apply(push)
 
-    def _apply(self, push: PushEvseStatus, operator: str) -> None:
-        records = push.operator_evse_status.evse_status_record
-        match push.action_type:
-            case ActionType.DELETE:
-                for record in records:
-                    self.shown.pop(record.evse_id, None)
-                return
-            case ActionType.FULL_LOAD:
-                for evse_id in [one for one, owner in self._owner.items() if owner == operator]:
-                    self.shown.pop(evse_id, None)
-        for record in records:
-            self.shown[record.evse_id] = record.evse_status.value
-            self._owner[record.evse_id] = operator
+    def _put_off(self, push: PushEvseStatus) -> _Late:
+        timer = asyncio.get_running_loop().call_later(self.late_by, self._apply_late, push)
+        late = _Late(push, timer, asyncio.Event())
+        self._late.append(late)
+        return late
 
+    def _apply_late(self, push: PushEvseStatus) -> None:
+        late = next(one for one in self._late if one.push is push)
+        self._late.remove(late)
+        late.timer.cancel()
+        with contextlib.suppress(Impossible):  # nobody is left to be told
+            self._apply(push)
+        late.applied.set()
 
-def _instead(trouble: Trouble | None) -> Answer | None:
-    """Return what is answered in place of performing the push."""
-    match trouble:
-        case "500":
-            return Answer(500, msgspec.json.encode(fault("001", "Unexpected error checking partners: null")))
-        case "017":
-            return Answer(401, msgspec.json.encode(fault("017", "Unauthorized Access")))
-        case "429":
-            return Answer(429, b"<html><body>429 Too Many Requests</body></html>", "text/html")
-        case "garbage":
-            return Answer(200, b"<html><body>Back soon</body></html>", "text/html")
-        case "cut" | "slow" | None:
-            return None
-
-
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    while (event := await receive())["type"] == "http.request":
-        body += event["body"]
-        if not event["more_body"]:
-            break
-    return bytes(body)
-
-
-async def _pause(seconds: float, receive: Receive) -> None:
-    """Wait, but no longer than the client does."""
-    if seconds <= 0:
-        return
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-
-
-async def _send(answer: Answer, send: Send) -> None:
-    headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
-    ]
-    if answer.content_type.startswith("application/json"):
-        headers.append((b"process-id", str(uuid4()).encode()))
-    body = answer.body[: len(answer.body) // 2] if answer.cut else answer.body
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    # Short of what was announced and with no more to come, the server can only hang up.
-    await send({"type": "http.response.body", "body": body, "more_body": answer.cut})
+    def _remember(self, push: PushEvseStatus, at: datetime) -> None:
+        told, action = push.operator_evse_status, push.action_type.value
+        self.pushed.append(Pushed(at, told.operator_id, action, len(told.evse_status_record)))
+        self.received += [Received(at, one.evse_id, action, one.evse_status.value) for one in told.evse_status_record]

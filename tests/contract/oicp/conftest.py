@@ -9,6 +9,7 @@ import pytest_asyncio
 from app.channels.oicp.simulator import Hub
 from app.clock import SystemClock
 from app.demo.listening import listening
+from tests.contract.oicp.pushing import Client
 
 
 class Door:
@@ -34,3 +35,10 @@ def hub(door: Door) -> Hub:
     hub = Hub(SystemClock(), operators={"DE*ABC": ["DE*SUB"]})
     door.behind = hub.app
     return hub
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(door: Door) -> AsyncGenerator[Client]:
+    client = Client(door.base_url)
+    yield client
+    await client.transport.close()

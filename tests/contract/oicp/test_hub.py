@@ -2,63 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 
 from app.channels.oicp.simulator import Hub
-from app.channels.oicp.wire import Acknowledgement, SchemaFault, Verdict
-from app.channels.transport import Answer, Transport
+from app.channels.oicp.wire import Acknowledgement, SchemaFault
 from app.clock import SystemClock
-from tests.contract.oicp.conftest import Door
+from tests.contract.oicp.pushing import OTHER_PATH, SECOND, Client, body
 from tests.contract.oicp.samples import EVSE_ID, PATH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-SECOND = "DE*ABC*E2"
-
-
-def body(
-    action: str = "update", status: str = "Available", ids: tuple[str, ...] = (EVSE_ID,), **more: Any
-) -> dict[str, Any]:
-    records = [{"EvseID": one, "EvseStatus": status} for one in ids]
-    return {"ActionType": action, "OperatorEvseStatus": {"OperatorID": "DE*ABC", "EvseStatusRecord": records, **more}}
-
-
-class Client:
-    """A client that sends whatever it is told to."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self.transport = Transport(in_flight=4, timeout=5)
-
-    async def send(
-        self, content: Any, *, path: str = PATH, method: str = "POST", kind: str = "application/json"
-    ) -> Answer:
-        sent = await self.transport.send(
-            method,
-            self.base_url + path,
-            headers={"Content-Type": kind},
-            body=content if isinstance(content, bytes) else json.dumps(content).encode(),
-        )
-        assert isinstance(sent, Answer), sent
-        return sent
-
-    async def code(self, content: Any, **more: Any) -> str:
-        """Send it, and return the code of the acknowledgement or the fault."""
-        verdict = msgspec.json.decode((await self.send(content, **more)).body, type=Verdict)
-        assert verdict.status_code is not None
-        return verdict.status_code.code
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(door: Door) -> AsyncGenerator[Client]:
-    client = Client(door.base_url)
-    yield client
-    await client.transport.close()
 
 
 async def test_a_correct_push_is_acknowledged_with_nulls_and_a_process_id(hub: Hub, client: Client) -> None:
@@ -138,7 +93,7 @@ async def test_what_the_schema_lets_pass_and_the_specification_does_not_is_wrong
 
 
 async def test_an_operator_without_an_account_is_wrong(hub: Hub, client: Client) -> None:
-    path = PATH.replace("DE%2AABC", "DE%2AXYZ")
+    path = OTHER_PATH
 
     assert await client.code(body(OperatorID="DE*XYZ"), path=path) == "300"
     assert hub.wrong == ["no operator DE*XYZ is registered"]
@@ -178,13 +133,21 @@ async def test_an_operator_id_in_the_path_may_be_written_with_or_without_percent
         ({"method": "GET"}, 405),
         ({"kind": "text/plain"}, 415),
         ({"kind": "application/json; charset=latin-1"}, 415),
+        ({"headers": {"Content-Encoding": "gzip"}}, 415),
+        ({"headers": {"Accept": "text/html"}}, 406),
+        ({"headers": {"Authorization": "Bearer of-somebody-else"}}, 400),
+        ({"headers": {"Cookie": "session=1"}}, 400),
+        ({"path": PATH + "?page=1"}, 400),
+        ({"path": PATH.replace("DE%2A", "%44E%2A")}, 400),
+        ({"path": PATH.replace("%2A", "%252A")}, 400),
     ],
 )
-async def test_another_method_or_content_type_is_wrong(
-    hub: Hub, client: Client, how: dict[str, str], status: int
+async def test_another_method_header_or_way_to_write_the_address_is_wrong(
+    hub: Hub, client: Client, how: dict[str, Any], status: int
 ) -> None:
     assert (await client.send(body(), **how)).status == status
     assert len(hub.wrong) == 1
+    assert hub.shown == {}
 
 
 async def test_a_second_push_of_an_operator_while_one_is_under_way_is_wrong(hub: Hub, client: Client) -> None:
@@ -202,7 +165,7 @@ async def test_pushes_of_different_operators_may_run_side_by_side(hub: Hub, clie
     hub.delay = 0.1
     other = body(ids=("DE*XYZ*E1",), OperatorID="DE*XYZ")
 
-    codes = await asyncio.gather(client.code(body()), client.code(other, path=PATH.replace("DE%2AABC", "DE%2AXYZ")))
+    codes = await asyncio.gather(client.code(body()), client.code(other, path=OTHER_PATH))
 
     assert set(codes) == {"000"}
     assert hub.wrong == []
@@ -216,6 +179,12 @@ async def test_evses_without_evse_data_are_named_and_nothing_is_applied(hub: Hub
     assert (answer.result, answer.status_code.code) == (False, "603")
     assert answer.status_code.additional_info == f"EVSE data records missing for EvseIDs: {SECOND}"
     assert hub.shown == {}
+    assert hub.wrong == []
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html, application/*;q=0.8"])
+async def test_a_client_may_say_that_it_takes_json(hub: Hub, client: Client, accept: str) -> None:
+    assert await client.code(body(), headers={"Accept": accept}) == "000"
     assert hub.wrong == []
 
 
@@ -237,7 +206,7 @@ async def test_records_must_be_there_or_not_as_the_action_needs_it(hub: Hub, cli
 async def test_a_full_load_replaces_what_that_operator_had_and_no_more(hub: Hub, client: Client) -> None:
     hub.operators = None
     other = body(ids=("DE*XYZ*E1",), OperatorID="DE*XYZ")
-    await client.code(other, path=PATH.replace("DE%2AABC", "DE%2AXYZ"))
+    await client.code(other, path=OTHER_PATH)
     await client.code(body(ids=(EVSE_ID, SECOND)))
 
     assert await client.code(body("fullLoad", "Occupied", ids=(SECOND,))) == "000"
