@@ -34,7 +34,7 @@ class Audience:
         """`evse_ids` gives the EVSE ID for OCPI's `{location}/{uid}`."""
         self._evse_ids = evse_ids
         self._app = AppReceiver(clock, SECRET)
-        self._hub = Hub(clock)
+        self._hub = Hub(clock, operators={OPERATOR: ()})
         self._emsp = Emsp(clock, TOKEN)
         self._ports = {name: free_port() for name in ("app", "hub", "emsp")}
         self._sockets: dict[str, AsyncExitStack] = {}
