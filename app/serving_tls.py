@@ -11,6 +11,7 @@ from cryptography import x509
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 EXTENSION: Final = "tls"  #: where in the scope's `extensions` it stands. Spec: ASGI TLS extension 0.2
+_VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
 class ServerTls(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +74,10 @@ def told_of(connection: ssl.SSLObject) -> dict[object, object]:
     """Return the members of the ASGI TLS extension for one connection."""
     shown = connection.getpeercert(binary_form=True)
     return {
+        "server_cert": None,
         "client_cert_chain": [] if shown is None else [ssl.DER_cert_to_PEM_cert(shown)],
         "client_cert_name": None if shown is None else x509.load_der_x509_certificate(shown).subject.rfc4514_string(),
         "client_cert_error": None,
+        "tls_version": _VERSIONS.get(connection.version() or ""),
+        "cipher_suite": None,
     }

@@ -25,9 +25,9 @@ def body(
 class Client:
     """A client that sends whatever it is told to."""
 
-    def __init__(self, base_url: str, *, timeout: float = 30) -> None:
+    def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self.transport = Transport(in_flight=4, timeout=timeout)
+        self.transport = Transport(in_flight=4, timeout=30)
 
     async def send(self, content: Any, **more: Any) -> Answer:
         sent = await self.try_sending(content, **more)
