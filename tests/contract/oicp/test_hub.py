@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -180,6 +181,16 @@ async def test_evses_without_evse_data_are_named_and_nothing_is_applied(hub: Hub
     assert answer.status_code.additional_info == f"EVSE data records missing for EvseIDs: {SECOND}"
     assert hub.shown == {}
     assert hub.wrong == []
+
+
+async def test_a_header_that_is_sent_twice_is_wrong(hub: Hub, client: Client) -> None:
+    twice = [("Content-Type", "application/json"), ("Content-Type", "application/json")]
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as raw:
+        answer = await raw.post(client.base_url + PATH, content=json.dumps(body()), headers=twice)
+
+    assert answer.status_code == 400
+    assert hub.wrong == ["header sent twice: content-type"]
+    assert hub.shown == {}
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html, application/*;q=0.8"])
