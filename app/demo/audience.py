@@ -9,9 +9,11 @@ import msgspec
 
 from app.channels.driver_app.simulator import AppReceiver
 from app.channels.ocpi.simulator import Emsp
-from app.channels.oicp.simulator import Hub
+from app.channels.oicp.simulator import Behaviour, Hub
 from app.clock import Clock
+from app.demo.certificates import Authority
 from app.demo.listening import free_port, listening
+from app.serving_tls import ServerTls
 
 TOKEN: Final = "demo-token-of-the-emsp"  # noqa: S105 - a simulated partner's
 SECRET: Final = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLWRyaXZlci1hcHA="  # noqa: S105 - a simulated partner's
@@ -34,7 +36,17 @@ class Audience:
         """`evse_ids` gives the EVSE ID for OCPI's `{location}/{uid}`."""
         self._evse_ids = evse_ids
         self._app = AppReceiver(clock, SECRET)
-        self._hub = Hub(clock, operators={OPERATOR: ()})
+        self._hub = Hub(clock, operators={OPERATOR: ()}, behaviour=Behaviour(plain_http=False))
+        self._authority = Authority(clock.now())
+        own = self._authority.server()
+        # Who has no certificate is let in, to be turned away with a page and words, as by the real one.
+        self._tls = ServerTls(
+            certificate=own.certificate,
+            key=own.key,
+            client_authority=self._authority.certificate,
+            client_may_have_none=True,
+        )
+        self._certificate = self._authority.client(OPERATOR)
         self._emsp = Emsp(clock, TOKEN)
         self._ports = {name: free_port() for name in ("app", "hub", "emsp")}
         self._sockets: dict[str, AsyncExitStack] = {}
@@ -43,7 +55,8 @@ class Audience:
         """Begin to listen."""
         asgi: Any = {"app": self._app.app, "hub": self._hub.app, "emsp": self._emsp.app}[name]
         stack = AsyncExitStack()
-        await stack.enter_async_context(listening(asgi, self._ports[name]))
+        tls = self._tls if name == "hub" else None
+        await stack.enter_async_context(listening(asgi, self._ports[name], tls=tls))
         self._sockets[name] = stack
 
     async def leave(self, name: str) -> None:
@@ -63,7 +76,17 @@ class Audience:
                 "channel": "driver_app",
                 "configuration": {"url": f"{base['app']}/webhook", "secret": SECRET},
             },
-            {"name": "hub", "channel": "oicp", "configuration": {"baseUrl": base["hub"], "operatorId": OPERATOR}},
+            {
+                "name": "hub",
+                "channel": "oicp",
+                "configuration": {
+                    "baseUrl": f"https://127.0.0.1:{self._ports['hub']}",
+                    "operatorId": OPERATOR,
+                    "clientCertificate": self._certificate.certificate,
+                    "clientKey": self._certificate.key,
+                    "caBundle": self._authority.certificate,
+                },
+            },
             {
                 "name": "emsp",
                 "channel": "ocpi",
