@@ -19,7 +19,8 @@ from tests.builders import ADMIN, BOOKING, SENSOR, wish
 from tests.e2e.hubject import Fleet, fleet
 
 SIZE: Final = 5000
-TROUBLES: Final[Sequence[Trouble | None]] = (None, None, "500", "429", "garbage", "cut", "017")
+TROUBLES: Final[Sequence[Trouble | None]] = (None, None, "500", "429", "garbage", "cut", "017", "late", "late-504")
+LATE_BY: Final = 3.0  #: seconds; later than what follows, and before a doubt is settled
 #: Shorter than in earnest, so that back-off and the settling of doubts can be waited for.
 HURRIED: Final[dict[str, Any]] = {
     "request_timeout": timedelta(seconds=2),
@@ -78,6 +79,7 @@ async def test_an_emp_sees_it_after_longer_histories_too(database_url: str, seed
 async def _a_history(url: str, seed: int, steps: int) -> None:
     async with fleet(url, SIZE, **HURRIED) as (network, base_url):
         hub, draw = network.hub, random.Random(-seed)
+        hub.late_by = LATE_BY
         hub.strict_update = bool(seed % 2)  # as documented, or as observed
         # Some were never published as EvseData; those that Hubject does not know must not hold back the others.
         hub.known = {one for one in network.evse_ids if draw.random() > 0.01}
@@ -91,6 +93,7 @@ async def _a_history(url: str, seed: int, steps: int) -> None:
             await history.step(draw.randrange(20, 300))
             await asyncio.sleep(draw.random())
         hub.fault = None
+        await network.until(lambda: not hub.pending)
         hub.known = set(network.evse_ids)  # published at last
 
         await network.until(network.is_at_rest, within=600)

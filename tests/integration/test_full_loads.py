@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from app.channels.oicp.channel import OicpChannel
@@ -91,14 +92,24 @@ async def settled(rig: Rig, partner: Partner) -> FullLoad:
     return found[-1]
 
 
+async def another_pushed(hub: Hub, partner: Partner, evse_id: str) -> None:
+    """Push a status as somebody else did, and have Hubject forget that it was not us."""
+    record = {"EvseID": evse_id, "EvseStatus": "Available"}
+    push = {"ActionType": "insert", "OperatorEvseStatus": {"OperatorID": "DE*ABC", "EvseStatusRecord": [record]}}
+    async with httpx.AsyncClient() as client:
+        path = "/api/oicp/evsepush/v21/operators/DE%2AABC/status-records"
+        answer = await client.post(partner.configuration["baseUrl"] + path, json=push)
+    assert answer.json()["Result"] is True
+    hub.received.clear()
+
+
 def actions(hub: Hub) -> list[str]:
     return [action for action, _ in dict.fromkeys((one.action, one.at) for one in hub.received)]
 
 
 async def test_everything_is_replaced_daily_at_its_time(rig: Rig, hub: Hub, clock: FrozenClock) -> None:
-    hub.shown["DE*ABC*E9"] = "Available"  # a charger that is long gone
-    hub._owner["DE*ABC*E9"] = "DE*ABC"
     async with hubject(rig, hub) as partner:
+        await another_pushed(hub, partner, "DE*ABC*E9")  # a charger that is long gone
         await plan(rig.writer, TWO, kind=Kind.BLOCKED)
         await rig.catch_up()
         await rig.until(lambda: hub.shown.get(TWO) == "Occupied")
@@ -232,8 +243,7 @@ async def test_an_empty_one_deletes_everything_only_by_force(rig: Rig, hub: Hub)
         for evse_id in ALL:
             await register(rig.writer, evse_id, deployment=DeploymentState.STOCK)
         await rig.catch_up()
-        hub.shown["DE*ABC*E9"] = "Available"
-        hub._owner["DE*ABC*E9"] = "DE*ABC"
+        await another_pushed(hub, partner, "DE*ABC*E9")
         await ask(rig, partner)
         assert "it would be empty" in str((await settled(rig, partner)).last_error)
         assert "DE*ABC*E9" in hub.shown

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 import pytest
 
-from app.channels.channel import Unknown
 from app.channels.oicp.hub_behaviour import Faults
 from app.channels.oicp.simulator import Behaviour, Hub, Trouble
+from app.channels.outcomes import Unknown
 from app.channels.transport import LARGEST_ANSWER
 from tests.contract.oicp.pushing import SECOND, Client, body
 from tests.contract.oicp.samples import EVSE_ID

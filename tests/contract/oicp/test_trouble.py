@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
-from app.channels.channel import Delivered, NotSent, Refused, Rejected, Unknown
 from app.channels.oicp.simulator import Hub, Trouble
+from app.channels.outcomes import Delivered, NotSent, Refused, Rejected, Unknown
 from app.domain.status import Kind
 from tests.contract.oicp.conftest import Door
 from tests.contract.oicp.samples import notice, opened
