@@ -8,7 +8,7 @@ from typing import Final, TypeVar, assert_never
 import msgspec
 
 from app.channels.oicp import codes
-from app.channels.oicp.codes import Judged, Meaning
+from app.channels.oicp.codes import Code, Judged, Meaning
 from app.channels.oicp.wire import CODE, SchemaFault, StatusCode, Verdict
 from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import Answer
@@ -70,7 +70,7 @@ def _by_code(result: bool | None, status: StatusCode, answer: Answer) -> Outcome
     reason = _words(f"Hubject says {status.code}, {meaning.says}", answer, _quoted(said), meaning.todo)
     judged = meaning.judged
 
-    if status.code == codes.SYSTEM_ERROR and _NO_SUCH_SERVICE in said.lower():
+    if status.code == Code.SYSTEM_ERROR and _NO_SUCH_SERVICE in said.lower():
         return Refused(_words("Hubject knows no such service", answer, _quoted(said), "check baseUrl"))
     if judged is Judged.PARTNER or answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Refused(reason)
@@ -78,7 +78,7 @@ def _by_code(result: bool | None, status: StatusCode, answer: Answer) -> Outcome
         return Unknown(_words(f"HTTP {answer.status} with code {status.code}", answer, _quoted(said)))
     if (judged is Judged.APPLIED) != (result is True) or (judged is Judged.APPLIED and answer.status != HTTPStatus.OK):
         return Unknown(_words(f"HTTP {answer.status}, Result {result} and code {status.code} contradict", answer))
-    if status.code == codes.DATA_TRANSACTION_ERROR and _PUSH_UNDER_WAY.search(said):
+    if status.code == Code.DATA_TRANSACTION_ERROR and _PUSH_UNDER_WAY.search(said):
         return NotSent(_words("another push for this operator is under way", answer, _quoted(said), meaning.todo))
     return _as_judged(judged, meaning, reason, answer)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.channels.oicp.answers import judge
-from app.channels.oicp.codes import CODES, Judged
+from app.channels.oicp.codes import CODES, Code, Judged
 from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import LARGEST_ANSWER, Answer
 from tests.contract.oicp.samples import NOW, answer
@@ -149,8 +149,8 @@ def test_every_refusal_tells_the_operator_what_to_do(code: str) -> None:
     outcome = judge(answer(200, ack(False, code)), NOW).outcome
 
     assert isinstance(outcome, Refused | Rejected)
-    assert CODES[code].todo
-    assert CODES[code].todo in outcome.reason
+    assert CODES[Code(code)].todo
+    assert CODES[Code(code)].todo in outcome.reason
 
 
 def test_a_refusal_quotes_hubject_and_its_process_id() -> None:
@@ -195,3 +195,9 @@ def test_what_hubject_writes_cannot_break_or_flood_a_log() -> None:
 def test_the_code_behind_an_outcome_is_told() -> None:
     assert judge(answer(200, ack(False, "009")), NOW).code == "009"
     assert judge(answer(502, "", HTML), NOW).code is None
+
+
+def test_the_last_word_of_a_text_that_was_cut_off_is_nobodys_evse_id() -> None:
+    info = "EVSE data records missing for EvseIDs: ".ljust(990, "x") + ",DE*ABC*E1"
+    assert judge(answer(200, ack(False, "603", None, info)), NOW).about.endswith(",")
+    assert judge(answer(200, ack(False, "603", None, info[1:])), NOW).about.endswith(",DE*ABC*E1")
