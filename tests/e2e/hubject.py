@@ -1,4 +1,4 @@
-"""A service in this process that runs on real time, a fleet, and a Hubject on a socket that it is told to."""
+"""A service in this process that runs on real time, a fleet, and a Hubject that knows both sides by certificates."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -6,19 +6,23 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpx
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import func, or_, select
 
 from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.mapping import DEFAULT
-from app.channels.oicp.simulator import Hub
+from app.channels.oicp.settings import OicpSettings
+from app.channels.oicp.simulator import Behaviour, Hub
 from app.clock import SystemClock
+from app.demo.certificates import Authority
 from app.demo.listening import listening
 from app.domain.evse_id import parse_evse_id
 from app.domain.presentation import present
 from app.domain.status import DeploymentState
 from app.main import Service
+from app.serving_tls import ServerTls
 from app.settings import Settings
 from app.store import full_loads, partners
 from app.store.commands.evses import Register, Report
@@ -28,16 +32,19 @@ from tests.builders import ADMIN, stored
 
 _delivery = metadata.tables["delivery"]
 OPERATOR = "DE*ABC"
+EMP = "DE-ICE"
 
 
 class Fleet:
-    """`partner` is the key of the one partner, Hubject."""
+    """`partner` is the key of the one partner, Hubject, `emp` speaks with it as somebody who reads statuses."""
 
-    def __init__(self, service: Service, hub: Hub, evse_ids: Sequence[str]) -> None:
+    def __init__(self, service: Service, hub: Hub, evse_ids: Sequence[str], emp: httpx.AsyncClient) -> None:
         self.service = service
         self.hub = hub
         self.evse_ids = evse_ids
+        self.emp = emp
         self.partner = 0
+        self.account: dict[str, Any] = {}  #: where Hubject is, and how each knows the other
 
     async def register(self) -> None:
         """Put all of them into production, available, as known before there is a partner."""
@@ -50,8 +57,8 @@ class Fleet:
             await asyncio.gather(*(writer.run(Report(by=ADMIN, evse_id=one, reported="Available")) for one in chunk))
         await self.until(self.is_presented)
 
-    async def add_partner(self, url: str, **configuration: Any) -> None:
-        good = OicpChannel().accept({"baseUrl": url, "operatorId": OPERATOR, **configuration})
+    async def add_partner(self, **configuration: Any) -> None:
+        good = OicpChannel().accept({**self.account, "operatorId": OPERATOR, **configuration})
         new = good.as_partner("hubject", "oicp", "test", self.service.clock.now())
         async with self.service.database.write() as connection:
             self.partner = (await partners.add(connection, self.service.secrets, new, "test")).id
@@ -100,10 +107,15 @@ class Fleet:
                         shown[evse.evse_id] = word.value
         return shown
 
-    async def shows_what_it_should(self) -> bool:
-        return self.hub.shown == await self.should_show()
+    async def is_seen_as_it_should(self) -> bool:
+        """Whether an EMP that pulls now reads what is presented, of each EVSE and of no other."""
+        path = f"/api/oicp/evsepull/v21/providers/{EMP}/status-records"
+        answer = (await self.emp.post(path, json={"ProviderID": EMP})).raise_for_status().json()
+        blocks = answer["EvseStatuses"]["OperatorEvseStatus"]
+        seen = {one["EvseID"]: one["EvseStatus"] for block in blocks for one in block["EvseStatusRecord"]}
+        return seen == await self.should_show()
 
-    async def until(self, holds: Callable[[], bool | Awaitable[bool]], within: float = 120.0) -> None:
+    async def until(self, holds: Callable[[], bool | Awaitable[bool]], within: float = 300.0) -> None:
         async with asyncio.timeout(within):
             while True:
                 answer = holds()
@@ -120,12 +132,33 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(url: str, size: int, **settings: Any) -> AsyncGenerator[tuple[Fleet, str]]:
-    """A fleet of `size` that is in production and available, and the address of a Hubject that knows nothing of it."""
-    hub = Hub(SystemClock(), operators={OPERATOR: []})
+async def fleet(url: str, size: int, **settings: Any) -> AsyncGenerator[Fleet]:
+    """A fleet of `size` that is in production and available, and a Hubject that knows nothing of it."""
+    hub = Hub(SystemClock(), operators={OPERATOR: []}, behaviour=Behaviour(plain_http=False))
+    authority = Authority(SystemClock().now())
+    server, client, emp = authority.server(), authority.client(OPERATOR), authority.client(EMP)
     key = SecretStr(Fernet.generate_key().decode("ascii"))
-    service = Service(Settings(database_url=url, secret_key=key, reassert_every=timedelta(), **settings))
-    async with listening(hub.app) as base_url, service.running():
-        found = Fleet(service, hub, [f"{OPERATOR}*E{number}" for number in range(size)])
-        await found.register()
-        yield found, base_url
+    off = timedelta()
+    service = Service(
+        Settings(database_url=url, secret_key=key, reassert_every=off, reassert_active_every=off, **settings)
+    )
+    tls = ServerTls(certificate=server.certificate, key=server.key, client_authority=authority.certificate)
+    async with listening(hub.app, tls=tls) as base_url, service.running():
+        pulling = OicpSettings(
+            base_url=base_url,
+            operator_id=OPERATOR,
+            client_certificate=emp.certificate,
+            client_key=emp.key,
+            ca_bundle=authority.certificate,
+        ).tls
+        assert pulling is not None
+        async with httpx.AsyncClient(base_url=base_url, verify=pulling) as emp_client:
+            found = Fleet(service, hub, [f"{OPERATOR}*E{number}" for number in range(size)], emp_client)
+            found.account = {
+                "baseUrl": base_url,
+                "clientCertificate": client.certificate,
+                "clientKey": client.key,
+                "caBundle": authority.certificate,
+            }
+            await found.register()
+            yield found

@@ -65,6 +65,7 @@ class History:
                 await run(Register(by=ADMIN, evse_id=evse_id, deployment=self._draw.choice(states)))
 
 
+@pytest.mark.timeout(900)
 async def test_an_emp_sees_of_each_what_is_presented(embedded_url: str) -> None:
     await _a_history(embedded_url, seed=1, steps=12)
 
@@ -77,13 +78,13 @@ async def test_an_emp_sees_it_after_longer_histories_too(database_url: str, seed
 
 
 async def _a_history(url: str, seed: int, steps: int) -> None:
-    async with fleet(url, SIZE, **HURRIED) as (network, base_url):
+    async with fleet(url, SIZE, **HURRIED) as network:
         hub, draw = network.hub, random.Random(-seed)
         hub.late_by = LATE_BY
         hub.strict_update = bool(seed % 2)  # as documented, or as observed
         # Some were never published as EvseData; those that Hubject does not know must not hold back the others.
         hub.known = {one for one in network.evse_ids if draw.random() > 0.01}
-        await network.add_partner(base_url, ownsAllStatuses=True)
+        await network.add_partner(ownsAllStatuses=True)
         await network.ask_for_full_load()
         history = History(network, seed)
         for _ in range(steps):
@@ -97,5 +98,5 @@ async def _a_history(url: str, seed: int, steps: int) -> None:
         hub.known = set(network.evse_ids)  # published at last
 
         await network.until(network.is_at_rest, within=600)
-        await network.until(network.shows_what_it_should)  # windows go on beginning and ending
+        await network.until(network.is_seen_as_it_should)  # windows go on beginning and ending
         assert hub.wrong == []  # two requests in flight at once would stand here

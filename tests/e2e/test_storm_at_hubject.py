@@ -18,6 +18,7 @@ ANSWER = 0.15  #: seconds
 TARGET = 60.0  #: seconds
 
 
+@pytest.mark.timeout(900)
 async def test_all_of_them_are_at_hubject_within_a_minute_in_bundles_and_the_next_change_is_told_alone(
     embedded_url: str,
 ) -> None:
@@ -25,13 +26,14 @@ async def test_all_of_them_are_at_hubject_within_a_minute_in_bundles_and_the_nex
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 async def test_the_same_on_postgresql(postgresql_url: str) -> None:
     await _storm(postgresql_url)
 
 
 async def _storm(url: str) -> None:
-    async with fleet(url, WINDOWS) as (network, base_url):
-        await network.add_partner(base_url)
+    async with fleet(url, WINDOWS) as network:
+        await network.add_partner()
         network.hub.delay = ANSWER
         begin = network.service.clock.now() + timedelta(seconds=2)
         await _plan(network, network.evse_ids, begin)
