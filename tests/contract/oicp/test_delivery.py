@@ -1,6 +1,7 @@
 """The channel against a strict simulated Hubject on a real socket."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -190,3 +191,24 @@ async def test_two_pushes_side_by_side_are_held_against_us_and_never_called_deli
     assert len(hub.wrong) == 1
     assert "under way" in hub.wrong[0]
     assert len(hub.received) == 1
+
+
+async def test_requests_follow_each_other_no_faster_than_the_partners_rate(door: Door, hub: Hub) -> None:
+    hub.strict_update = True  # so that the first one takes two requests
+    async with opened(door.base_url, requestsPerMinute=600) as connection:
+        began = time.monotonic()
+        for _ in range(4):
+            assert isinstance(await push(connection, Kind.BLOCKED), Delivered)
+        took = time.monotonic() - began
+
+    assert len(hub.pushed) == 5
+    assert took >= 4 * 0.1
+
+
+async def test_a_partner_may_have_a_timeout_of_its_own(door: Door, hub: Hub) -> None:
+    hub.delay = 5.0
+    async with opened(door.base_url, seconds=60.0, timeoutSeconds=1) as connection:
+        outcome = await push(connection, Kind.BLOCKED)
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.reason == "no answer within 1 s"
