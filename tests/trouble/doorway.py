@@ -30,6 +30,7 @@ class Doorway:
         self._config.load()
         self._state = ServerState()
         self._server: asyncio.Server | None = None
+        self._opening = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
@@ -37,9 +38,10 @@ class Doorway:
 
     async def open(self) -> None:
         """Listen, again or for the first time."""
-        if self._server is None:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._connected, "127.0.0.1", self._port)
+        async with self._opening:  # two may want that at once, and only one of them can have the port
+            if self._server is None:
+                loop = asyncio.get_running_loop()
+                self._server = await loop.create_server(self._connected, "127.0.0.1", self._port)
 
     async def shut(self) -> None:
         """Go away: no connection survives, none comes about. What was taken in is still worked on."""
