@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from typing import Any, Final
 
 import uvicorn
@@ -30,7 +31,6 @@ class Doorway:
         self._config.load()
         self._state = ServerState()
         self._server: asyncio.Server | None = None
-        self._opening = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
@@ -38,10 +38,14 @@ class Doorway:
 
     async def open(self) -> None:
         """Listen, again or for the first time."""
-        async with self._opening:  # two may want that at once, and only one of them can have the port
-            if self._server is None:
-                loop = asyncio.get_running_loop()
-                self._server = await loop.create_server(self._connected, "127.0.0.1", self._port)
+        if self._server is not None:
+            return
+        # With nothing to wait for until it is noted, as whoever opens may be cancelled, or another may open as well.
+        listener = socket.create_server(("127.0.0.1", self._port))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        loop = asyncio.get_running_loop()
+        self._server = server = await loop.create_server(self._connected, sock=listener, start_serving=False)
+        await server.start_serving()
 
     async def shut(self) -> None:
         """Go away: no connection survives, none comes about. What was taken in is still worked on."""
