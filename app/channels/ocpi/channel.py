@@ -4,6 +4,7 @@ Spec: OCPI 2.2.1 mod_locations, eMSP interface (Receiver).
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from app.channels.channel import Accepted, Lane, Means, Message
-from app.channels.ocpi import v2_2_1
+from app.channels.ocpi import v2_1_1, v2_2_1, v2_3_0
 from app.channels.ocpi.answers import judge
 from app.channels.ocpi.release import Party, Release
 from app.channels.ocpi.settings import OcpiSettings, ocpi_settings
@@ -25,7 +26,7 @@ from app.domain.partner import Audience, Partner
 from app.domain.presentation import Gate, What
 
 #: The versions that are spoken. A further one is a folder and a line here.
-RELEASES: Final[Mapping[str, Release]] = {one.version: one for one in (v2_2_1.RELEASE,)}
+RELEASES: Final[Mapping[str, Release]] = {one.version: one for one in (v2_1_1.RELEASE, v2_2_1.RELEASE, v2_3_0.RELEASE)}
 _DEFAULT: Final = v2_2_1.RELEASE
 _HEADER_SAFE: Final = re.compile(r"[!-~]+")
 
@@ -93,6 +94,10 @@ class OcpiConnection:
             kinds={**release.kinds, **settings.own_kinds},
             actual={**release.actual, **settings.own_actual},
         )
+        in_base64 = release.base64_token if settings.token_in_base64 is None else settings.token_in_base64
+        # The specification's own samples encode a newline with the token; it does not belong there.
+        token = b64encode(settings.token.encode()).decode() if in_base64 else settings.token
+        self._authorization = f"Token {token}"
         self._clock = means.clock
         self._transport = Transport(in_flight=OcpiChannel.lane.in_flight, timeout=means.timeout)
 
@@ -106,7 +111,7 @@ class OcpiConnection:
             # Not parked: no version of the presented status will come with the location that is missing.
             return Rejected(message.content.reason, retry_slowly=True, asked=False)
         push: Push = message.content
-        headers = self._release.headers(self._settings.token, push.sender, self._settings.receiver)
+        headers = self._release.headers(self._authorization, push.sender, self._settings.receiver)
         sent = await self._transport.send("PATCH", push.url, headers=headers, body=push.body)
         if isinstance(sent, Answer):
             return judge(sent, removal=push.removal, now=self._clock.now())

@@ -1,5 +1,7 @@
 """What a strict eMSP demands of a request that changes the status of an EVSE. Pure, for the simulator.
 
+`last_updated` is demanded in 2.1.1 too, which only advises it.
+
 Spec: OCPI 2.2.1 transport_and_format; mod_locations, eMSP interface; types, DateTime type.
 """
 
@@ -27,26 +29,33 @@ FIELDS: Final = frozenset(
 LONGEST_TIME: Final = 25  #: characters of a DateTime
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _SEGMENT: Final = re.compile(r"(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+", re.ASCII)
+_IDS: Final = frozenset({"x-request-id", "x-correlation-id"})
 _NEWLINE: Final = "\n"
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}", re.ASCII)
 _PARTY: Final = re.compile(r"[A-Za-z0-9]{3}", re.ASCII)
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """What the eMSP gave out: its token, its party, the path of its Locations receiver."""
+    """What the eMSP gave out: its version, its token, its party, the path of its Locations receiver."""
 
+    version: str
     token: str
     receiver: Party
     path: str
 
+    @property
+    def routes(self) -> bool:
+        """Whether requests have ids, and say from whom and for whom they are. Not in 2.1.1."""
+        return self.version != "2.1.1"
+
 
 class Change(msgspec.Struct, frozen=True):
-    """What a right request says. `key` names the EVSE as `{location}/{uid}`."""
+    """What a right request says. `key` names the EVSE as `{location}/{uid}`; 2.1.1 has no `request_id`."""
 
     key: str
     status: str
     last_updated: str
-    request_id: str
+    request_id: str | None
 
 
 class Wrong(Exception):
@@ -68,7 +77,7 @@ def judged(
         Wrong: anything about it is not as OCPI has it.
     """
     given = [(name.lower(), value) for name, value in headers]
-    _check_token(_header(given, "authorization"), expected.token)
+    _check_token(_header(given, "authorization"), expected)
     if method != "PATCH":
         raise Wrong(f"{method} instead of PATCH", 405, 2000)
     country, party, location, uid = _segments(expected.path, path)
@@ -76,9 +85,16 @@ def judged(
         raise Wrong("a query after the EVSE's URL", 404, 2001)
     if not (_COUNTRY.fullmatch(country) and _PARTY.fullmatch(party)):
         raise Wrong(f"{country}/{party} is no country code and party id", 404, 2001)
-    _check_headers(given, expected.receiver)
+    if _header(given, "content-type") != "application/json":
+        raise Wrong("Content-Type is not application/json", 415, 2001)
+    request_id = None
+    if expected.routes:
+        _check_routing(given, expected.receiver)
+        request_id = _header(given, "x-request-id")
+    elif strange := sorted({name for name, _ in given if name.startswith("ocpi-") or name in _IDS}):
+        raise Wrong(f"{', '.join(strange)}, which OCPI {expected.version} does not have", 200, 2001)
     status, last_updated = _body(body, uid)
-    return Change(f"{location}/{uid}", status, last_updated, _header(given, "x-request-id"))
+    return Change(f"{location}/{uid}", status, last_updated, request_id)
 
 
 def _header(given: list[tuple[str, str]], name: str) -> str:
@@ -90,11 +106,12 @@ def _header(given: list[tuple[str, str]], name: str) -> str:
     return values[0]
 
 
-def _check_token(given: str, token: str) -> None:
-    if compare_digest(given.encode(), f"Token {_base64(token)}".encode()):
+def _check_token(given: str, expected: Expected) -> None:
+    token, in_base64 = expected.token, expected.version != "2.1.1"
+    if compare_digest(given.encode(), f"Token {_base64(token) if in_base64 else token}".encode()):
         return
-    if given == f"Token {token}":
-        raise Wrong("the token is not in base64", 401, 2000)
+    if given == f"Token {token if in_base64 else _base64(token)}":
+        raise Wrong(f"the token is {'not ' if in_base64 else ''}in base64", 401, 2000)
     if given == f"Token {_base64(token + _NEWLINE)}":
         raise Wrong("a newline was encoded with the token", 401, 2000)
     raise Wrong("another token", 401, 2000)
@@ -116,9 +133,7 @@ def _segments(receiver: str, path: str) -> list[str]:
     return [unquote(segment, errors="strict") for segment in segments]
 
 
-def _check_headers(given: list[tuple[str, str]], receiver: Party) -> None:
-    if _header(given, "content-type") != "application/json":
-        raise Wrong("Content-Type is not application/json", 415, 2001)
+def _check_routing(given: list[tuple[str, str]], receiver: Party) -> None:
     _header(given, "x-request-id")
     _header(given, "x-correlation-id")
     to = Party(_header(given, "ocpi-to-country-code"), _header(given, "ocpi-to-party-id"))

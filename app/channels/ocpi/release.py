@@ -18,16 +18,20 @@ class Party(msgspec.Struct, frozen=True):
     party: str
 
 
-#: Writes the headers of one request: the partner's token, from which party, to which.
+#: Writes the headers of one request: what proves who we are, from which party, to which.
 WritesHeaders: TypeAlias = Callable[[str, Party, Party], dict[str, str]]
 #: Writes the body that changes a status: the uid where it is to be repeated, the status, its `last_updated` (UTC).
 WritesStatus: TypeAlias = Callable[[str | None, Status, datetime], bytes]
 
 
 class Release(msgspec.Struct, frozen=True):
-    """One version of OCPI: its status table, and how it is written on the wire."""
+    """One version of OCPI: its status table, and how it is written on the wire.
+
+    `base64_token`: whether the token goes out in base64. Many partners do it as the other version has it.
+    """
 
     version: str
+    base64_token: bool
     kinds: Mapping[Kind, Status]
     actual: Mapping[ActualStatus, Status]
     headers: WritesHeaders

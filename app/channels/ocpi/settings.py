@@ -35,6 +35,7 @@ class OcpiSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     exactly. `token` is the one that the partner made for us, as it is, not in base64. `country_code` and `party_id`
     are the partner's; requests come from each EVSE's own party unless `from_country_code` and `from_party_id` name
     another. `mapping` overrides statuses: `{"COMMISSIONING": "INOPERATIVE", "actual.RESERVED": "BLOCKED"}`.
+    `token_in_base64` is how the token goes out where that is not as the version has it.
     """
 
     url: str
@@ -43,7 +44,8 @@ class OcpiSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     party_id: str
     from_country_code: str | None = None
     from_party_id: str | None = None
-    version: Literal["2.2.1"] = "2.2.1"
+    version: Literal["2.1.1", "2.2.1", "2.3.0"] = "2.2.1"
+    token_in_base64: bool | None = None
     operators: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
     initial_push: bool = False

@@ -18,7 +18,7 @@ from app.channels.ocpi.release import Party
 from app.clock import Clock
 from app.domain.instant import parse_instant, rfc3339
 
-PATH: Final = "/ocpi/emsp/2.2.1/locations"
+PATH: Final = "/ocpi/emsp/{}/locations"  #: with the version in it
 PARTY: Final = Party("DE", "EMS")
 _METHODS: Final = ("GET", "PUT", "PATCH", "POST", "DELETE")
 
@@ -58,7 +58,8 @@ class Emsp:
     """One eMSP. `url(base)` is the Locations receiver URL that it advertises when `app` listens at `base`.
 
     `shown` is what its drivers see, `received` everything it accepted, `wrong` what it had to object to; EVSEs are
-    named `{location}/{uid}`. `known` are those it has; others are answered with 404. `delay` is in seconds.
+    named `{location}/{uid}`. It speaks one `version` of OCPI. `known` are those it has; others are answered with 404.
+    `delay` is in seconds.
 
     `fault` makes it misbehave until it is `None` again: `401 429 500 2001 3000` answer that, `garbage` answers HTML;
     none of these apply anything. `cut` applies and then drops the connection, `slow` applies and lets the sender
@@ -73,6 +74,7 @@ class Emsp:
         delay: float = 0.0,
         *,
         party: Party = PARTY,
+        version: str = "2.2.1",
     ) -> None:
         self.shown: dict[str, str] = {}
         self.received: list[Received] = []
@@ -83,15 +85,18 @@ class Emsp:
         self.delay = delay
         self.party = party
         self._clock = clock
-        self._expected = Expected(token=token, receiver=party, path=PATH)
+        self._path = PATH.format(version)
+        self._expected = Expected(version=version, token=token, receiver=party, path=self._path)
         self._last: dict[str, tuple[datetime, str]] = {}
         self._under_way: Counter[str] = Counter()
-        self._request_ids: set[str] = set()
-        handler = route([PATH, f"{PATH}/{{rest:path}}"], http_method=list(_METHODS), status_code=200)(_receive)
+        self._request_ids: set[str | None] = set()
+        handler = route([self._path, f"{self._path}/{{rest:path}}"], http_method=list(_METHODS), status_code=200)(
+            _receive
+        )
         self.app = Litestar([handler], state=State({"emsp": self}), openapi_config=None, logging_config=None)
 
     def url(self, base: str) -> str:
-        return base + PATH
+        return base + self._path
 
     async def receive(self, request: Request[Any, Any, Any]) -> Response[Any] | ASGIResponse:
         """Judge one request, apply it unless it is wrong or a fault forbids, and answer."""
@@ -108,7 +113,7 @@ class Emsp:
             return self._object(request, wrong)
         if change.request_id in self._request_ids:
             return self._object(request, Wrong(f"X-Request-ID {change.request_id} was used before", 200, 2001))
-        self._request_ids.add(change.request_id)
+        self._request_ids |= {change.request_id} - {None}
         self._under_way[change.key] += 1
         try:
             if self._under_way[change.key] > 1:
@@ -158,7 +163,9 @@ class Emsp:
             )
             if (value := request.headers.get(asked)) is not None
         }
-        from_us = {"OCPI-from-country-code": self.party.country, "OCPI-from-party-id": self.party.party}
+        from_us = {}
+        if self._expected.routes:
+            from_us = {"OCPI-from-country-code": self.party.country, "OCPI-from-party-id": self.party.party}
         envelope = {
             "status_code": reply.ocpi,
             "status_message": reply.message,

@@ -31,9 +31,10 @@ async def test_a_change_is_one_patch_of_the_evse_with_status_and_last_updated() 
     assert request["body"] == b'{"status":"INOPERATIVE","last_updated":"2026-11-21T08:30:01.000Z"}'
 
 
-async def test_the_headers_are_those_of_2_2_1() -> None:
+@pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+async def test_from_2_2_on_the_headers_say_who_speaks_to_whom(version: str) -> None:
     server = Recorder()
-    async with listening(server) as base, connected(base) as connection:
+    async with listening(server) as base, connected(base, version=version) as connection:
         await told(connection)
     headers = dict(server.requests[0]["headers"])
     assert len(headers) == len(server.requests[0]["headers"]), "a header was sent twice"
@@ -49,6 +50,27 @@ async def test_the_headers_are_those_of_2_2_1() -> None:
         "ocpi-to-country-code": "DE",
         "ocpi-to-party-id": "EMS",
     }
+
+
+async def test_in_2_1_1_the_token_goes_out_as_it_is_and_says_all_there_is_to_say() -> None:
+    server = Recorder()
+    async with listening(server) as base, connected(base, version="2.1.1") as connection:
+        assert isinstance(await told(connection, Kind.MAINTENANCE), Delivered)
+    (request,) = server.requests
+    headers = dict(request["headers"])
+    assert headers["authorization"] == f"Token {TOKEN}"
+    assert [name for name in headers if name.startswith(("ocpi-", "x-"))] == []
+    assert request["path"] == "/DE/XPO/XPO-LARKENAU/1001-1"
+    assert request["body"] == b'{"status":"INOPERATIVE","last_updated":"2026-11-21T08:30:01.000Z"}'
+
+
+@pytest.mark.parametrize(("version", "in_base64"), [("2.1.1", True), ("2.2.1", False), ("2.3.0", False)])
+async def test_a_partner_that_has_it_otherwise_gets_the_token_otherwise(version: str, in_base64: bool) -> None:
+    server = Recorder()
+    async with listening(server) as base, connected(base, version=version, tokenInBase64=in_base64) as connection:
+        await told(connection)
+    said = dict(server.requests[0]["headers"])["authorization"].removeprefix("Token ")
+    assert (b64decode(said).decode() if in_base64 else said) == TOKEN
 
 
 async def test_the_same_message_sent_again_is_another_request() -> None:

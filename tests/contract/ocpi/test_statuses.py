@@ -2,9 +2,8 @@
 
 import pytest
 
-from app.channels.ocpi.channel import OcpiChannel
+from app.channels.ocpi.channel import RELEASES, OcpiChannel
 from app.channels.ocpi.simulator import Emsp
-from app.channels.ocpi.v2_2_1.mapping import ACTUAL, KIND
 from app.channels.outcomes import Delivered
 from app.demo.listening import listening
 from app.domain.presentation import Gate, What
@@ -32,12 +31,13 @@ EXPECTED: list[tuple[What, str]] = [
 ]
 
 
-async def test_every_row_of_the_tables_arrives_as_it_is_written() -> None:
-    assert len(EXPECTED) == len(KIND) + len(ACTUAL) + len(Gate)
-    emsp = Emsp(StoppedClock(), TOKEN)
-    async with listening(emsp.app) as base, connected(emsp.url(base)) as connection:
-        for version, (what, status) in enumerate(EXPECTED, start=1):
-            assert isinstance(await told(connection, what, version), Delivered)
+@pytest.mark.parametrize("version", RELEASES)
+async def test_every_row_of_the_tables_arrives_as_it_is_written(version: str) -> None:
+    assert len(EXPECTED) == len(Kind) + len(ActualStatus) + len(Gate)
+    emsp = Emsp(StoppedClock(), TOKEN, version=version)
+    async with listening(emsp.app) as base, connected(emsp.url(base), version=version) as connection:
+        for number, (what, status) in enumerate(EXPECTED, start=1):
+            assert isinstance(await told(connection, what, number), Delivered)
             assert emsp.shown == {HERE: status}, what
     assert [one.status for one in emsp.received] == [status for _, status in EXPECTED]
     assert emsp.wrong == []

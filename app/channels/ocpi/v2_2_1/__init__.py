@@ -5,4 +5,11 @@ from typing import Final
 from app.channels.ocpi.release import Release
 from app.channels.ocpi.v2_2_1 import mapping, wire
 
-RELEASE: Final = Release("2.2.1", mapping.KIND, mapping.ACTUAL, wire.headers, wire.status_patch)
+RELEASE: Final = Release(
+    version="2.2.1",
+    base64_token=True,
+    kinds=mapping.KIND,
+    actual=mapping.ACTUAL,
+    headers=wire.headers,
+    status_patch=wire.status_patch,
+)

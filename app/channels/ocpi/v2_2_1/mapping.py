@@ -32,15 +32,3 @@ ACTUAL: Final = total(
         ActualStatus.UNKNOWN: Status.UNKNOWN,
     },
 )
-
-
-def markdown() -> str:
-    """Render both tables as they stand in this channel's README."""
-    rows = [
-        "| presented | OCPI 2.2.1 status |",
-        "|---|---|",
-        *(f"| temporary {kind} | {status} |" for kind, status in KIND.items()),
-        *(f"| actual {actual} | {status} |" for actual, status in ACTUAL.items()),
-        f"| no longer shared | {Status.REMOVED} |",
-    ]
-    return "\n".join(rows) + "\n"

@@ -1,6 +1,5 @@
 """How OCPI 2.2.1 looks on the wire: the headers of a request, and the body that changes a status."""
 
-from base64 import b64encode
 from datetime import datetime
 from uuid import uuid4
 
@@ -30,14 +29,13 @@ def status_patch(uid: str | None, status: Status, last_updated: datetime) -> byt
     return msgspec.json.encode(StatusPatch(status, rfc3339(last_updated), uid))
 
 
-def headers(token: str, sender: Party, receiver: Party) -> dict[str, str]:
+def headers(authorization: str, sender: Party, receiver: Party) -> dict[str, str]:
     """Write the headers of one request; each request has ids of its own.
 
     Spec: OCPI 2.2.1 transport_and_format, Authorization header, unique message IDs, message routing.
     """
     return {
-        # The specification's own samples encode a newline with the token; it does not belong there.
-        "Authorization": f"Token {b64encode(token.encode()).decode()}",
+        "Authorization": authorization,
         "Content-Type": "application/json",
         "X-Request-ID": str(uuid4()),
         "X-Correlation-ID": str(uuid4()),
