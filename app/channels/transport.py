@@ -20,6 +20,7 @@ LARGEST_ANSWER: Final = 256 * 1024  #: bytes of an answer that are read
 KEEP_ALIVE_SECONDS: Final = 90.0
 LAST_PORT: Final = 65535
 TRIMMED: Final = 500  #: characters of a partner's words that are kept
+_ANSWER_CUT: Final = "complete message body"  #: in what httpx says of an answer that began
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -152,7 +153,7 @@ def _failed(
         return Refused(f"{_refusal(failure, cause)}; {remedies[failure]}")
     if connecting:
         return NotSent(f"could not connect: {_words(error)}")
-    if scheme == "http" and isinstance(error, httpx.RemoteProtocolError):
+    if scheme == "http" and isinstance(error, httpx.RemoteProtocolError) and _ANSWER_CUT not in str(error):
         return Unknown(f"the connection broke: {_words(error)}; if it speaks TLS, its address begins with https://")
     return Unknown(f"the connection broke: {_words(error)}")
 

@@ -50,27 +50,29 @@ class FullLoads:
     async def is_due(self) -> bool:
         """Tell whether there is something to do; looks once a second at most."""
         now = self._clock.monotonic()
-        if not isinstance(self._connection, Replaces) or (daily := self._connection.daily) is None:
+        if not isinstance(self._connection, Replaces):
             return False
         if self._looked_at is not None and now < self._looked_at + _LOOK:
             return False
         self._looked_at = now
         async with self._database.read() as connection:
             load = await full_loads.find(connection, self._partner.id)
-        if load is None:  # from now on it is for us to do: the first one is made when its time of day comes
+        at, daily = self._clock.now(), self._connection.daily
+        if load is not None:
+            # Also where it is no longer for us to do: what was begun may come late all the same.
+            left_behind = load.began_at is not None or load.is_in_doubt(at, self._limits.settle)
+            return left_behind or (daily is not None and load.is_wanted(daily, at))
+        if daily is not None:  # from now on it is for us to do: the first one is made when its time of day comes
             async with self._database.write() as connection:
-                await full_loads.change(connection, self._partner.id, self._clock.now(), lambda new: new)
-            return False
-        at = self._clock.now()
-        in_doubt = load.is_in_doubt(at, self._limits.settle)
-        return load.began_at is not None or in_doubt or load.is_wanted(daily, at)
+                await full_loads.change(connection, self._partner.id, at, lambda new: new)
+        return False
 
     async def do(self) -> Partner | None:
         """Do what is due, and return how the partner stands afterwards; `None` if it was not asked anything."""
-        if not isinstance(self._connection, Replaces) or (daily := self._connection.daily) is None:
+        if not isinstance(self._connection, Replaces):
             return None
         self._looked_at = None  # there may be more to do: EVSEs were left out, or it was asked for again
-        if not await self._may_begin(daily):
+        if not await self._may_begin(self._connection.daily):
             return None
         loaded, messages = await self._all_there_is()
         began = await self._begin(len(messages))
@@ -83,7 +85,7 @@ class FullLoads:
             replaced = Replaced(Unknown(f"{type(error).__name__}: {error}"))
         return await self._settle(replaced, loaded, began)
 
-    async def _may_begin(self, daily: Daily) -> bool:
+    async def _may_begin(self, daily: Daily | None) -> bool:
         """Take the lane, and do what an earlier load has left behind; tell whether one is wanted now."""
         async with self._database.write() as connection:
             at = self._clock.now()
@@ -100,7 +102,7 @@ class FullLoads:
                 await full_loads.owe_everything(connection, self._partner.id, at)
                 load = await full_loads.change(connection, self._partner.id, at, FullLoad.told_anew)
                 log.info("everything is told anew, as a full load may have come late", partner=self._partner.name)
-            return load.is_wanted(daily, at)
+            return daily is not None and load.is_wanted(daily, at)
 
     async def _all_there_is(self) -> tuple[list[Loaded], list[Message]]:
         loaded: list[Loaded] = []
@@ -188,14 +190,16 @@ def _after(
             assert_never(outcome)
 
 
-def _parked(row: Delivery, outcome: Rejected, at: datetime, limits: Limits) -> Delivery | None:
-    """Park an EVSE that a load was refused for, as if it had been refused alone."""
-    if row.token is not None:
-        return None  # somebody tells it just now, and learns the same
+def _parked(row: Delivery, outcome: Rejected, at: datetime, limits: Limits) -> Delivery:
+    """Park an EVSE that a load was refused for, as if it had been refused alone.
+
+    Whatever stands in the row: were it in the next load too, that would be refused as well, again and again.
+    """
     return msgspec.structs.replace(
         row,
         rejected_version=row.want,
         attempts=row.attempts + 1,
         last_error=outcome.reason,
-        next_at=at + limits.retry_slowly,
+        # One that an owner died over is taken up as soon as its lease is over.
+        next_at=at + limits.retry_slowly if row.token is None else row.next_at,
     )

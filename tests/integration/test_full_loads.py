@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from app.channels.oicp.channel import OicpChannel
@@ -319,19 +320,60 @@ async def test_a_partner_that_is_away_gets_it_when_it_is_back(rig: Rig, hub: Hub
         assert (await settled(rig, partner)).doubtful_until is None
 
 
-async def test_what_is_suspect_is_told_once_more_after_it(rig: Rig, hub: Hub, clock: FrozenClock) -> None:
+async def test_what_was_doubtful_before_it_is_told_once_more_after_it(rig: Rig, hub: Hub, clock: FrozenClock) -> None:
     async with hubject(rig, hub) as partner:
-        evse = (await register(rig.writer, ONE)).id
+        hub.fault = "cut"
+        await plan(rig.writer, ONE, kind=Kind.BLOCKED)
+        await rig.catch_up()
+        await rig.until(lambda: hub.shown.get(ONE) == "Occupied")
+        await rig.until(lambda: _is_suspect(rig))
+        hub.fault = None
+        await ask(rig, partner)
+        clock.advance(MINUTE)
+        await rig.until(lambda: len(hub.received) > 1)  # the one EVSE finds out that it is back
+        await rig.quiet()
+        look_again(rig)
+        await settled(rig, partner)
+        hub.shown[ONE] = "Available"  # what came late
+        clock.advance(LIMITS.settle + MINUTE)
+        await rig.until(lambda: hub.shown[ONE] == "Occupied")
 
+
+async def _is_suspect(rig: Rig) -> bool:
+    return any(row["suspect"] for row in await stored(rig.database, "delivery"))
+
+
+async def test_a_doubt_is_settled_even_where_full_loads_are_no_longer_ours_to_make(
+    rig: Rig, hub: Hub, clock: FrozenClock
+) -> None:
+    async with hubject(rig, hub) as partner:
+        hub.fault = "cut"
+        await ask(rig, partner)
+        await rig.until(lambda: _failed(rig, partner))
+        hub.fault = None
+        await rig.change("hub", configuration=partner.configuration | {"ownsAllStatuses": False})
+        clock.advance(MINUTE)
+        await rig.quiet()
+        hub.shown.clear()  # as the load would leave it, coming late, had there been nothing in it
+        hub.received.clear()
+        clock.advance(LIMITS.settle)
+        await rig.until(lambda: hub.shown == dict.fromkeys(ALL, "Available"))
+        assert "fullLoad" not in actions(hub)
+
+
+async def test_an_evse_that_somebody_died_over_does_not_keep_a_load_from_being_made(
+    rig: Rig, hub: Hub, clock: FrozenClock
+) -> None:
+    hub.known = {ONE, ME}
+    async with hubject(rig, hub) as partner:
+        evse = (await register(rig.writer, TWO)).id
+        lease = clock.now() + LIMITS.lease
         async with rig.database.write() as connection:
             await deliveries.settle(
                 connection,
                 [(partner.id, evse, Aspect.STATUS)],
-                lambda row: type(row)(
-                    **{**{name: getattr(row, name) for name in row.__struct_fields__}, "suspect": True}
-                ),
+                lambda row: msgspec.structs.replace(row, token="dead", in_flight=True, lease_until=lease),
             )
         await ask(rig, partner)
-        await settled(rig, partner)
-        (row, *_) = await stored(rig.database, "delivery")
-        assert row["suspect"]
+        assert (await settled(rig, partner)).accepted_count == 2
+        assert actions(hub).count("fullLoad") == 2
