@@ -73,11 +73,18 @@ class Teller:
     async def _outcomes(self, messages: list[Message]) -> list[Outcome]:
         try:
             if len(messages) > 1 and isinstance(self._connection, Bundles):
-                return await self._connection.deliver_together(messages)
+                return await _together(self._connection, messages)
             return [await self._connection.deliver(message) for message in messages]
         except Exception as error:
             log.exception("a channel raised, which it never should", partner=self._name)
             return [Unknown(f"{type(error).__name__}: {error}") for _ in messages]
+
+
+async def _together(connection: Bundles, messages: Sequence[Message]) -> list[Outcome]:
+    outcomes = await connection.deliver_together(messages)
+    if len(outcomes) != len(messages):
+        raise ValueError(f"{len(outcomes)} outcomes of {len(messages)} messages")
+    return outcomes
 
 
 def _told(ready: Ready, message: Message) -> Told:
