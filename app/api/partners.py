@@ -101,14 +101,7 @@ class Partners(Controller):
                     {**old.secrets, **data.configuration},
                     context.settings.longest_timeout,
                 )
-                new = msgspec.structs.replace(
-                    new,
-                    configuration=good.configuration,
-                    secrets=good.secrets,
-                    audience=good.audience,
-                    tells_fleet=good.tells_fleet,
-                    exclusive=good.exclusive,
-                ).told_anew()
+                new = good.reconfigured(new).told_anew()
             # Whoever touches a partner has mended something: it is tried at once.
             return new.tried_now()
 

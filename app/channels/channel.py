@@ -64,6 +64,17 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
             updated_at=at,
         )
 
+    def reconfigured(self, old: Partner) -> Partner:
+        """Return a partner with this configuration instead of its own."""
+        return msgspec.structs.replace(
+            old,
+            configuration=self.configuration,
+            secrets=self.secrets,
+            audience=self.audience,
+            tells_fleet=self.tells_fleet,
+            exclusive=self.exclusive,
+        )
+
     def issued(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The secrets that were made here and not typed in: they are shown once."""
         return {field: secret for field, secret in self.secrets.items() if field not in raw}

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from app.cli.changing import change, remove, show
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.evses import evses
@@ -44,7 +45,8 @@ def group() -> None:
 
 for command in (serve, demo, migrate, doctor, keys, evses, partners, set_, openapi):
     group.add_command(command)
-partners.add_command(full_load)
+for command in (show, change, remove, full_load):
+    partners.add_command(command)
 
 
 def main() -> None:

@@ -29,13 +29,17 @@ async def full_load(name: str, force: bool) -> None:  # noqa: FBT001 - as click 
     async with opened(settings_from_environment()) as beside:
         async with beside.database.write() as connection:
             partner = await partners.find(connection, beside.secrets, name)
-            if REGISTER[partner.channel].daily(partner) is None:
+            channel = REGISTER.get(partner.channel)
+            if channel is None or channel.daily(partner) is None:
                 raise NotOursToReplace(
                     f"{name} does not have ownsAllStatuses set, as others may push statuses to it as well: a full load "
                     "would delete theirs"
                 )
+            if partner.paused:
+                raise click.ClickException(f"{name} is paused: `evse-status partners resume {name}` first")
             at = beside.clock.now()
             await full_loads.ask(connection, partner.id, COMMAND_LINE.id, at, forced=force)
+        click.echo("waiting for the running service to make it …", err=True)
         give_up = beside.clock.monotonic() + _PATIENCE
         while beside.clock.monotonic() < give_up:
             await asyncio.sleep(_LOOK)
@@ -45,7 +49,8 @@ async def full_load(name: str, force: bool) -> None:  # noqa: FBT001 - as click 
                 break
         else:
             error = None if load is None else load.last_error
-            raise click.ClickException(f"asked for, and not made yet: {error or 'is `evse-status serve` running?'}")
+            why = error or partner.last_error or "is `evse-status serve` running?"
+            raise click.ClickException(f"not made yet, and it stays asked for: {why}")
     if load.last_error or load.accepted_at is None:
         raise click.ClickException(f"it was not made: {load.last_error}")
     click.echo(f"{name} has {load.accepted_count} EVSEs since {rfc3339(load.accepted_at)}, and no others of ours")

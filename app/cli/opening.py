@@ -106,6 +106,8 @@ def runs(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
             raise click.ClickException(f"{configured}: {error}" if configured else str(error)) from None
         except (NotMigrated, DatabaseInUse, SecretsUnreadable, ValueError) as error:
             raise click.ClickException(str(error)) from None
+        except BrokenPipeError:
+            raise  # whoever read what we print has seen enough; click knows what to do
         except (SQLAlchemyError, OSError) as error:
             raise click.ClickException(f"the database cannot be used: {error}".split("\n", 1)[0]) from None
 

@@ -50,9 +50,17 @@ Example:
 @click.option(
     "--configuration", metavar="JSON", help="The configuration as one JSON object, instead of or under --set."
 )
+@click.option("--paused", is_flag=True, help="Tell it nothing until `partners resume`.")
 @as_json
 @runs
-async def add(name: str, channel: str, pairs: tuple[str, ...], configuration: str | None, output: str) -> None:
+async def add(
+    name: str,
+    channel: str,
+    pairs: tuple[str, ...],
+    configuration: str | None,
+    paused: bool,  # noqa: FBT001 - as click hands it over
+    output: str,
+) -> None:
     """Add a partner. A running service begins to tell it within a second."""
     if not re.search(NAME, name):
         raise click.UsageError("a name has 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit")
@@ -61,6 +69,7 @@ async def add(name: str, channel: str, pairs: tuple[str, ...], configuration: st
     good = as_typed(channel, raw, settings.longest_timeout)
     async with opened(settings) as beside:
         new = good.as_partner(name, channel, COMMAND_LINE.id, beside.clock.now())
+        new = msgspec.structs.replace(new, paused=paused)
         async with beside.database.write() as connection:
             await store.add(connection, beside.secrets, new, COMMAND_LINE.id)
     issued = good.issued(raw)
@@ -77,18 +86,20 @@ async def add(name: str, channel: str, pairs: tuple[str, ...], configuration: st
 @as_json
 @runs
 async def list_(output: str) -> None:
-    r"""List the partners, and how far behind each is.
+    """List the partners, and how far behind each is.
 
     shared: EVSEs that it gets. owed: of which it is yet to be told, or told once more. unsure: where an answer was
     lost; told once more when no request can still arrive late. parked: those that it refuses until their status
-    changes. median, p99: from when something came to be shown until the partner had it. Times are UTC.
+    changes, or does not know yet; the latter are tried again every few hours. median, p99: from when something came
+    to be shown until the partner had it. Times are UTC.
 
     \b
     state: good
            failing   cannot be reached or does not answer: tried again by itself, ever more rarely
-           refusing  wants nothing of ours, as a key, a certificate or a contract is wrong: mend it, then `resume`
+           refusing  wants nothing of ours, as a key, a certificate or a contract is wrong: mend it, then `resume`;
+                     tried again by itself too, every few minutes
            paused    see `partners pause`
-    """
+    """  # noqa: D301 - click looks for the character itself
     rows: list[dict[str, Any]] = []
     async with opened(settings_from_environment()) as beside, beside.database.read() as connection:
         for one in await store.all_partners(connection):
@@ -125,7 +136,7 @@ async def list_(output: str) -> None:
         if row["waitingSince"]:
             click.echo(f"{row['name']} does not have what came to be shown at {_moment(row['waitingSince'])}")
         if row["lastError"]:
-            again = f"; tried again at {_moment(row['nextTryAt'])}" if row["nextTryAt"] else ""
+            again = f"; next try at {_moment(row['nextTryAt'])}" if row["nextTryAt"] else ""
             click.echo(f"{row['name']}: {row['lastError']}{again}")
         for concern in row["concerns"]:
             click.echo(f"{row['name']}: {concern}")

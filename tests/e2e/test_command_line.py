@@ -37,7 +37,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         [],
         *([name] for name in group.commands),
         ["evses", "import"],
-        *(["partners", one] for one in ("add", "list", "pause", "resume", "resend", "full-load")),
+        *(
+            ["partners", one]
+            for one in ("add", "list", "show", "change", "remove", "pause", "resume", "resend", "full-load")
+        ),
     ],
 )
 def test_every_command_explains_itself(run: Run, command: list[str]):
@@ -243,7 +246,9 @@ def test_a_full_load_is_asked_for_only_where_nobody_else_pushes(run: Run, monkey
     assert "shared does not have ownsAllStatuses" in run("partners", "full-load", "shared", code=1).stderr
     assert "no partner nobody" in run("partners", "full-load", "nobody", code=1).stderr
     said = run("partners", "full-load", "ours", code=1).stderr
-    assert "asked for, and not made yet: is `evse-status serve` running?" in said
+    assert "not made yet, and it stays asked for: is `evse-status serve` running?" in said
+    run("partners", "pause", "ours")
+    assert "ours is paused" in run("partners", "full-load", "ours", code=1).stderr
 
 
 def test_numbers_are_numbers_where_the_channel_wants_them_and_text_elsewhere(run: Run):
@@ -256,3 +261,39 @@ def test_numbers_are_numbers_where_the_channel_wants_them_and_text_elsewhere(run
     assert "largestBundle: Expected `int`" in run(*other, "--set", "largestBundle=many", code=1).stderr
     assert "largestBundle: from 1 to 1000" in run(*other, "--set", "largestBundle=0", code=1).stderr
     assert "timeoutSeconds: at most 11.66 s" in run(*other, "--set", "timeoutSeconds=30", code=1).stderr
+
+
+def test_a_partner_is_shown_without_its_secrets_changed_field_by_field_and_removed(run: Run, tmp_path: Path):
+    files = {name: tmp_path / f"{name}.pem" for name in ("old", "old-key", "new", "new-key")}
+    for which in ("old", "new"):
+        issued = issue(which)
+        files[which].write_text(issued["clientCertificate"])
+        files[f"{which}-key"].write_text(issued["clientKey"])
+    hub = ["--channel", "oicp", "--set", "baseUrl=https://hub.example", "--set", "operatorId=DE*ABC", "--paused"]
+    run(
+        "partners",
+        "add",
+        "--name",
+        "hub",
+        *hub,
+        "--set",
+        f"clientCertificate=@{files['old']}",
+        "--set",
+        f"clientKey=@{files['old-key']}",
+    )
+    shown = json.loads(run("partners", "show", "hub").output)
+    assert (shown["state"], shown["secrets"]) == ("paused", ["clientKey"])
+    assert "PRIVATE KEY" not in json.dumps(shown)
+
+    crossed = ["partners", "change", "hub", "--set", f"clientCertificate=@{files['new']}"]
+    assert "clientKey" in run(*crossed, code=1).stderr
+    run(*crossed, "--set", f"clientKey=@{files['new-key']}", "--set", "largestBundle=50")
+    changed = json.loads(run("partners", "show", "hub").output)["configuration"]
+    assert changed == shown["configuration"] | {
+        "clientCertificate": files["new"].read_text().rstrip("\n"),
+        "largestBundle": 50,
+    }
+    assert "no partner nobody" in run("partners", "change", "nobody", "--set", "largestBundle=5", code=1).stderr
+
+    run("partners", "remove", "hub", "--yes")
+    assert "no partners" in run("partners", "list").output
