@@ -18,7 +18,7 @@ from app.main import secrets_for
 from app.settings import PREFIX, Settings
 from app.store import migrating
 from app.store import partners as store
-from app.store.database import Database
+from app.store.database import Database, EmbeddedLock
 from app.store.secrets import Secrets, SecretsUnreadable
 
 _SKEWED: Final = timedelta(seconds=1)  #: of the machine's clock against the database's
@@ -96,9 +96,11 @@ async def _examine_database(settings: Settings, database: Database, examined: di
     async with database.read() as connection:
         partners = await store.all_partners(connection)
         found += await _secrets(settings, database, partners)
-        found += await findings.clockwork(connection, at)
+        served = None if database.path is None else EmbeddedLock(database.path).is_held
+        found += await findings.clockwork(connection, at, served=served)
         for one in partners:
             found += await findings.about(connection, one, REGISTER, at)
+            found += await findings.full_load(connection, one)
         found += await findings.for_hubject(connection, partners)
     return found
 

@@ -15,10 +15,11 @@ from app.channels.oicp.wire import EVSE_ID
 from app.domain.evse_id import operator_key
 from app.domain.instant import rfc3339
 from app.domain.partner import Partner, Standing
-from app.store import diagnosis, partner_reports
+from app.store import diagnosis, full_loads, partner_reports
 from app.store.diagnosis import Some
 
 LATE: Final = timedelta(minutes=1)  #: after a boundary; a running service is late by seconds
+SILENT: Final = timedelta(minutes=10)  #: without a chore; a running service does one every minute
 _OPERATORS: Final = 10  #: operators that are named before the rest is only counted
 
 
@@ -31,13 +32,20 @@ class Finding(msgspec.Struct, frozen=True):
     note: bool = False
 
 
-async def clockwork(connection: AsyncConnection, at: datetime) -> list[Finding]:
-    """Say whether anybody computes what is due."""
+async def clockwork(connection: AsyncConnection, at: datetime, *, served: bool | None) -> list[Finding]:
+    """Say whether anybody computes what is due. `served`: whether a service runs, `None` where nobody can know."""
     count, since = await diagnosis.overdue(connection, at - LATE)
-    if since is None:
-        return []
-    says = f"{_evses(count)} should have been looked at since {rfc3339(since)}: nobody computes what is due"
-    return [Finding("service", says, "start `evse-status serve`, or read its log for why it does not get on")]
+    if since is not None:
+        says = f"{_evses(count)} should have been looked at since {rfc3339(since)}: nobody computes what is due"
+        return [Finding("service", says, "start `evse-status serve`, or read its log for why it does not get on")]
+    if served is False:
+        says = "no `evse-status serve` runs on this database: nothing begins, ends or is told to anybody"
+        return [Finding("service", says, "start it")]
+    worked = await diagnosis.last_at_work(connection)
+    if served is None and worked is not None and worked < at - SILENT:
+        says = f"no `evse-status serve` has been at work since {rfc3339(worked)}"
+        return [Finding("service", says, "start one, or read its log for why it does not get on")]
+    return []
 
 
 async def about(
@@ -55,11 +63,29 @@ async def about(
         says += f", the oldest since {rfc3339(since)}" if since else ""
         says += f": {partner.last_error}" if partner.last_error else ""
         found.append(Finding(name, says, _todo(partner)))
+    if owing.shared and not owing.owed and partner.last_success_at is None and partner.standing is Standing.GOOD:
+        says = f"gets {_evses(owing.shared)} and was never told anything, so nobody knows whether it can be"
+        todo = f"tell it everything once: `evse-status partners resend {partner.name}`"
+        found.append(Finding(name, says, todo, note=True))
     for for_good in (True, False):
         count, reasons = await diagnosis.refused(connection, partner.id, for_good=for_good)
         if count:
             found.append(_refusal(partner, count, commonest(reasons), for_good=for_good))
     return found
+
+
+async def full_load(connection: AsyncConnection, partner: Partner) -> list[Finding]:
+    """Say that the last full load was not made, or is not accepted."""
+    load = await full_loads.find(connection, partner.id)
+    if load is None or load.last_error is None:
+        return []
+    return [
+        Finding(
+            f"partner {partner.name}",
+            f"its last full load was not made: {load.last_error}",
+            f"mend the cause, then `evse-status partners full-load {partner.name}`",
+        )
+    ]
 
 
 async def for_hubject(connection: AsyncConnection, partners: Sequence[Partner]) -> list[Finding]:
@@ -68,7 +94,7 @@ async def for_hubject(connection: AsyncConnection, partners: Sequence[Partner]) 
     if not hubject:
         return []
     operators = {operator_key(one) for partner in hubject for one in partner.audience.operators}
-    found = []
+    found = _shared_operators(hubject)
     others = await diagnosis.of_other_operators(connection, operators)
     todo = "add a partner with this operatorId, or name it in the subOperators of one"
     for operator, some in list(others.items())[:_OPERATORS]:
@@ -83,6 +109,24 @@ async def for_hubject(connection: AsyncConnection, partners: Sequence[Partner]) 
         says = f"{_named(some)} in production with an EVSE ID that Hubject cannot take"
         found.append(Finding("fleet", says, "correct it; DE*ABC*E1234*1 is one that it can"))
     return found
+
+
+def _shared_operators(hubject: Sequence[Partner]) -> list[Finding]:
+    """Operators that more than one partner stands for: perhaps at different Hubjects, but hardly at one."""
+    by_operator: dict[str, list[str]] = {}
+    for partner in hubject:
+        for operator in sorted({operator_key(one) for one in partner.audience.operators}):
+            by_operator.setdefault(operator, []).append(partner.name)
+    return [
+        Finding(
+            f"operator {operator}",
+            f"is told to Hubject by {' and '.join(names)}: at one Hubject each overwrites what the other pushed",
+            "leave it to one of them, unless they are of different environments",
+            note=True,
+        )
+        for operator, names in by_operator.items()
+        if len(names) > 1
+    ]
 
 
 def commonest(reasons: Sequence[str]) -> str:

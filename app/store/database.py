@@ -150,6 +150,18 @@ class EmbeddedLock:
             ) from None
         self._file = lock
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a process serves the database. Leaves nothing behind."""
+        try:
+            with self._path.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def release(self) -> None:
         if self._file is not None:
             self._file.close()

@@ -12,6 +12,7 @@ from app.domain.status import DeploymentState
 from app.store.due import AT_ONCE
 from app.store.tables import metadata
 
+_chore = metadata.tables["chore"]
 _delivery = metadata.tables["delivery"]
 _evse = metadata.tables["evse"]
 _presented = metadata.tables["presented"]
@@ -40,6 +41,13 @@ async def overdue(connection: AsyncConnection, before: datetime) -> tuple[int, d
     )
     counted = [(await connection.execute(query)).one() for query in (boundaries, never)]
     return sum(count for count, _ in counted), min((since for _, since in counted if since is not None), default=None)
+
+
+async def last_at_work(connection: AsyncConnection) -> datetime | None:
+    """When some service last did a chore; `None` if there never was one."""
+    query = select(func.max(_chore.c.last_run_at)).where(_chore.c.last_run_at > AT_ONCE)
+    last: datetime | None = (await connection.execute(query)).scalar_one()
+    return last
 
 
 async def refused(connection: AsyncConnection, partner: int, *, for_good: bool) -> tuple[int, list[str]]:

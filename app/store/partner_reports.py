@@ -21,9 +21,9 @@ SAMPLE: Final = 1000  #: deliveries that the delays are of
 class Owing(msgspec.Struct, frozen=True, rename="camel"):
     """How far a partner is behind, in EVSEs.
 
-    `acknowledged`: it has the latest. `owed`: to be told, or told once more. `parked`: it refused the latest.
-    `suspect`: an answer was lost, so that it is told once more later. `waiting_since` (UTC) is the oldest news that it
-    does not have.
+    `acknowledged`: it has the latest. `owed`: to be told, or told once more. `parked`: it refused the latest, until
+    there is something newer, or until what it lacks turns up, for which it is asked now and then. `suspect`: an answer
+    was lost, so that it is told once more later. `waiting_since` (UTC) is the oldest news that it does not have.
     """
 
     shared: int
@@ -47,11 +47,11 @@ class Delays(msgspec.Struct, frozen=True, rename="camel"):
 async def owing(connection: AsyncConnection, partner: int) -> Owing:
     """Count what is owed to one partner."""
     row = _delivery.c
-    parked = row.next_at.is_(None) & (row.rejected_version == row.want)
+    parked = func.coalesce(row.rejected_version == row.want, False)
     counts = select(
         func.count(),
         func.count().filter((row.acked == row.want) & row.acked_digest.is_not(None)),
-        func.count(row.next_at),
+        func.count().filter(row.next_at.is_not(None) & ~parked),
         func.count().filter(parked),
         func.count().filter(row.suspect),
     ).where(row.partner == partner)
@@ -60,7 +60,12 @@ async def owing(connection: AsyncConnection, partner: int) -> Owing:
     waiting = (
         select(func.min(since))
         .join(_presented, _presented.c.evse == row.evse)
-        .where(row.partner == partner, row.next_at.is_not(None), or_(row.acked.is_(None), row.acked < row.want))
+        .where(
+            row.partner == partner,
+            row.next_at.is_not(None),
+            ~parked,
+            or_(row.acked.is_(None), row.acked < row.want),
+        )
     )
     counted = (await connection.execute(counts)).one()
     return Owing(*counted, waiting_since=(await connection.execute(waiting)).scalar_one())

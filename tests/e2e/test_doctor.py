@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,9 +20,9 @@ from app.clock import SystemClock
 from app.domain.partner import Partner
 from app.domain.status import DeploymentState
 from app.schedule.reconcile import Reconciler
-from app.store import deliveries, diagnosis, partners
+from app.store import deliveries, diagnosis, full_loads, partners
 from app.store.commands.importing import Import
-from app.store.database import Database
+from app.store.database import Database, EmbeddedLock
 from app.store.secrets import Secrets
 from app.store.tables import metadata
 from app.store.writer import Writer
@@ -34,9 +34,17 @@ Examined: TypeAlias = "Callable[[], Awaitable[dict[str, Any]]]"
 
 
 @pytest.fixture(autouse=True)
-def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Generator[EmbeddedLock | None]:
+    """Give the lock of an embedded database, held as by a service."""
     monkeypatch.setenv("EVSE_STATUS_DATABASE_URL", database_url)
     monkeypatch.setenv("EVSE_STATUS_SECRET_KEY", KEY)
+    if not database_url.startswith("sqlite"):
+        yield None
+        return
+    lock = EmbeddedLock(Path(database_url.partition(":///")[2]))
+    lock.take()
+    yield lock
+    lock.release()
 
 
 @pytest.fixture
@@ -291,4 +299,43 @@ async def test_what_is_owed_is_not_touched_by_looking(database: Database, writer
     await computed(database, clock)
     await run()
     async with database.read() as connection:
-        assert await deliveries.is_owed(connection, added.id)
+        assert await deliveries.is_owed(connection, added.id, clock.now())
+
+
+async def test_that_no_service_runs_is_told(
+    database: Database, clock: SystemClock, environment: EmbeddedLock | None
+) -> None:
+    if environment is not None:
+        assert await findings() == []
+        environment.release()
+        [(about, says, todo)] = await findings()
+        assert (about, todo) == ("service", "start it")
+        assert "no `evse-status serve` runs" in says
+        return
+    chore = metadata.tables["chore"]
+    for ago, told in ((MINUTE, 0), (11 * MINUTE, 1)):
+        async with database.write() as connection:
+            await connection.execute(chore.delete())
+            await connection.execute(chore.insert().values(name="reassertion", last_run_at=clock.now() - ago))
+        assert [about for about, _, _ in await findings()] == ["service"] * told
+
+
+async def test_a_full_load_that_was_not_made_is_told(database: Database, clock: SystemClock) -> None:
+    added = await partner(database, clock)
+    async with database.write() as connection:
+        await full_loads.change(connection, added.id, clock.now(), lambda load: load.given_up("too small", clock.now()))
+    [(about, says, _)] = await findings()
+    assert (about, says) == ("partner hubject", "its last full load was not made: too small")
+
+
+async def test_what_was_never_told_anything_and_what_two_partners_stand_for_is_noted(
+    database: Database, writer: Writer, clock: SystemClock
+) -> None:
+    await register(writer)
+    await computed(database, clock)
+    await partner(database, clock, exclusive="one")
+    await partner(database, clock, "another", exclusive="two")
+    await computed(database, clock)
+    said = await run()
+    assert said.count("was never told anything") == 2
+    assert "note: operator DEABC: is told to Hubject by hubject and another" in said
