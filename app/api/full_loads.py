@@ -1,5 +1,7 @@
 """Replacing everything that a partner has of us at once: asked for here, made by the partner's lane."""
 
+from datetime import datetime
+
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -33,7 +35,7 @@ class FullLoadView(Told):
     `daily` is the time of day and its zone; null where others tell the partner as well, so that none is ever made. One
     was asked for and is not yet made since `askedAt`. `acceptedCount` EVSEs were in the last one that was accepted. Of
     one that may still arrive late, everything is told anew at `doubtfulUntil`. `lastError` is why the last one was not
-    made or not accepted; one that may be tried again is, not before `nextAt` where that is set.
+    made or not accepted. `nextAt` is when the next one is made of itself, null while one is wanted now.
     """
 
     daily: str | None
@@ -59,7 +61,7 @@ class FullLoads(Controller):
         async with context.database.read() as connection:
             partner = await partners.find(connection, context.secrets, name)
             load = await store.find(connection, partner.id)
-        return _view(_daily(context, partner), load)
+        return _view(_daily(context, partner), load, context.clock.now())
 
     @post(
         operation_id="askForFullLoad",
@@ -82,7 +84,7 @@ class FullLoads(Controller):
             at = context.clock.now()
             load = await store.ask(connection, partner.id, principal.id, at, forced=data.force)
         context.owed()
-        return _view(daily, load)
+        return _view(daily, load, at)
 
 
 def _daily(context: Context, partner: Partner) -> Daily | None:
@@ -90,7 +92,13 @@ def _daily(context: Context, partner: Partner) -> Daily | None:
     return None if channel is None else channel.daily(partner)
 
 
-def _view(daily: Daily | None, load: FullLoad | None) -> FullLoadView:
+def _next(daily: Daily | None, load: FullLoad, at: datetime) -> datetime | None:
+    if daily is None or load.is_wanted(daily, at):
+        return None
+    return load.next_at if load.next_at is not None and load.next_at > at else daily.next(at)
+
+
+def _view(daily: Daily | None, load: FullLoad | None, at: datetime) -> FullLoadView:
     when = None if daily is None else str(daily)
     if load is None:
         return FullLoadView(daily=when)
@@ -102,6 +110,6 @@ def _view(daily: Daily | None, load: FullLoad | None) -> FullLoadView:
         accepted_at=told(load.accepted_at),
         accepted_count=load.accepted_count,
         doubtful_until=told(load.doubtful_until),
-        next_at=told(load.next_at),
+        next_at=told(_next(daily, load, at)),
         last_error=load.last_error,
     )

@@ -14,6 +14,8 @@ import httpcore
 import httpx
 
 LONGEST_WAIT: Final = 0.5  #: seconds that a partner has who gives no sign; longer than a way there and back
+#: What else it may be nobody can tell; the next time it may be something else.
+HUNG_UP: Final = "it hung up as soon as it had seen whether we have a certificate, and which"
 _LOOK_EVERY: Final = 0.02  #: seconds
 _CONNECTED: Final = "connection.start_tls.complete"
 
@@ -49,7 +51,7 @@ async def _listen(stream: httpcore.AsyncNetworkStream, longest: float) -> None:
             continue
         except (httpcore.ReadError, ssl.SSLError) as error:
             raise httpx.ConnectError(f"broken off before anything was sent: {error}") from error
-        raise httpx.ConnectError("it spoke before it was asked" if spoken else "it hung up on our certificate")
+        raise httpx.ConnectError("it spoke before it was asked" if spoken else HUNG_UP)
 
 
 def _has_ticket(tls: ssl.SSLObject) -> bool:

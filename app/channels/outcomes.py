@@ -19,6 +19,8 @@ class Delivered(msgspec.Struct, frozen=True, tag=True):
 class Rejected(msgspec.Struct, frozen=True, tag=True):
     """The partner understood and said no to this EVSE. `retry_slowly`: what is missing may turn up on its side.
 
+    `passing`: what is in the way may be gone in a moment, so that the first tries follow sooner.
+
     `asked` is false where it was found out here and the partner knows nothing of it: that says nothing about how the
     partner does.
     """
@@ -26,6 +28,7 @@ class Rejected(msgspec.Struct, frozen=True, tag=True):
     reason: str
     retry_slowly: bool = False
     asked: bool = True
+    passing: bool = False
     reference: str | None = None
 
 

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import httpx
 import msgspec
 
-from app.channels.hearing_out import LONGEST_WAIT, hear_out
+from app.channels.hearing_out import HUNG_UP, LONGEST_WAIT, hear_out
 from app.channels.outcomes import NotSent, Refused, Unknown
 from app.channels.tls_failures import REMEDIES, TlsFailure, tls_failure
 
@@ -151,6 +151,8 @@ def _failed(
         if failure is TlsFailure.NO_TLS:  # perhaps a page that stands in for a while; Refused is for what stays
             return NotSent(f"could not connect: {failure} ({cause.reason}); {remedies[failure]}")
         return Refused(f"{_refusal(failure, cause)}; {remedies[failure]}")
+    if connecting and HUNG_UP in str(error):
+        return NotSent(f"could not connect: {HUNG_UP}; if it goes on: {remedies[TlsFailure.TURNED_AWAY]}")
     if connecting:
         return NotSent(f"could not connect: {_words(error)}")
     if scheme == "http" and isinstance(error, httpx.RemoteProtocolError) and _ANSWER_CUT not in str(error):

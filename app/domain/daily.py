@@ -26,5 +26,13 @@ class Daily(msgspec.Struct, frozen=True):
                 return then
             day -= timedelta(days=1)
 
+    def next(self, at: datetime) -> datetime:
+        """Return the first instant (UTC) after `at` (UTC) at which it will be that time of day."""
+        # Two days on there is one later than `at`, however long the clock's changes make the days; the one before it
+        # may be as well.
+        later = self.latest(at + timedelta(days=2))
+        before = self.latest(later - timedelta(seconds=1))
+        return before if before > at else later
+
     def __str__(self) -> str:
         return f"{self.time:%H:%M} {self.zone}"

@@ -5,13 +5,16 @@ the next confirmed send the then-latest state is sent once more, later than any 
 """
 
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
 from app.channels.outcomes import Apart, Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
+
+#: After the first rejection that may be a passing one; six times as long after each further one.
+_SOON: Final = timedelta(seconds=10)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +92,9 @@ def after_outcome(
     match outcome:
         case Delivered():
             return _confirmed(row, claim, told, at, limits)
-        case Rejected(reason=reason, retry_slowly=retry_slowly):
-            later = at + limits.retry_slowly if retry_slowly else None
+        case Rejected(reason=reason, retry_slowly=retry_slowly, passing=passing):
+            wait = min(_SOON * 6 ** min(row.attempts, 9), limits.retry_slowly) if passing else limits.retry_slowly
+            later = at + wait if retry_slowly else None
             return msgspec.structs.replace(
                 row,
                 rejected_version=told.version,

@@ -69,6 +69,7 @@ class PartnerLane:
         self._stood_at = 0.0  #: on the monotonic clock, when we last stored how the partner stands
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._loaded = False  #: whether the latest request was a full load
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"lane {self.partner.name}")
@@ -85,6 +86,7 @@ class PartnerLane:
     async def stop(self) -> None:
         """Claim nothing more, wait for what is under way, store what came of it."""
         self._closing = True
+        self._full_loads.closing = True
         self._wake.set()
         if self._task is not None:
             await self._task
@@ -134,11 +136,14 @@ class PartnerLane:
         """Make a full load if one is due; tell whether anything was asked of the partner."""
         if not await self._full_loads.is_due():
             return False
-        if self.partner.failures and await self._claimer.next_due(self.partner) is not None:
-            return False  # one EVSE finds out whether it is back
+        due = await self._claimer.next_due(self.partner)
+        if due is not None and due <= self._clock.now() and (self.partner.failures or self._loaded):
+            self._loaded = False
+            return False  # one EVSE finds out whether it is back; and between two loads news are told
         stands = await self._full_loads.do()
         if stands is None:
             return False
+        self._loaded = True
         self._stand(stands)
         return True
 

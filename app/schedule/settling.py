@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from app.channels.outcomes import Outcome, Rejected
+from app.channels.outcomes import Apart, Outcome, Rejected
 from app.clock import Clock
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
@@ -50,7 +50,8 @@ async def settle(
             return after_outcome(row, one.claim, one.told, one.outcome, at, limits)
 
         def standing(stands: Partner) -> Partner:
-            for one in said:
+            # Those that were left out of a request say least of how the partner does: never the last word.
+            for one in sorted(said, key=lambda one: not isinstance(one.outcome, Apart)):
                 if isinstance(one.outcome, Rejected) and not one.outcome.asked:
                     continue
                 chance = random.random()  # noqa: S311 - spreads retries, guards nothing

@@ -225,7 +225,7 @@ class FullLoadRow(SQLModel, table=True):
     forced: bool
     began_at: datetime | None = None
     next_at: datetime | None = None
-    siftings: int
+    tries: int
     accepted_at: datetime | None = None
     accepted_count: int | None = None
     doubtful_until: datetime | None = None

@@ -150,7 +150,7 @@ def upgrade() -> None:
         sa.Column("forced", sa.Boolean(), nullable=False),
         sa.Column("began_at", UTCDateTime(), nullable=True),
         sa.Column("next_at", UTCDateTime(), nullable=True),
-        sa.Column("siftings", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("accepted_at", UTCDateTime(), nullable=True),
         sa.Column("accepted_count", sa.Integer(), nullable=True),
         sa.Column("doubtful_until", UTCDateTime(), nullable=True),

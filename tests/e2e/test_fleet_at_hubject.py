@@ -32,6 +32,13 @@ HURRIED: Final[dict[str, Any]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for the settings: a full load that was lost, and what is told anew after it, must be waited for."""
+    monkeypatch.setattr("app.domain.full_load.PUT_OFF", timedelta(seconds=12))
+    monkeypatch.setattr("app.schedule.full_loads._ANEW", timedelta(seconds=5))
+
+
 class History:
     """Things that happen to a fleet, drawn from a seed."""
 

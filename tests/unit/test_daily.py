@@ -48,6 +48,8 @@ def test_it_never_lies_ahead_nor_more_than_a_day_and_a_changed_hour_behind(
     latest = daily.latest(at)
     assert latest <= at < latest + DAY + timedelta(hours=1, seconds=1)
     assert daily.latest(latest) == latest
+    assert at < daily.next(at)
+    assert daily.latest(daily.next(at) - timedelta(seconds=1)) == latest
 
 
 def test_it_says_what_it_is() -> None:

@@ -386,3 +386,14 @@ def test_a_partner_is_held_while_paused_or_until_its_time_unless_that_is_further
     different: dict[str, Any], held: bool
 ) -> None:
     assert is_held(partner(**different), AT, LIMITS) is held
+
+
+def test_what_may_be_gone_in_a_moment_is_tried_again_soon_and_ever_more_slowly() -> None:
+    waits = []
+    for attempts in (0, 1, 2, 3, 4, 5, 1000):
+        new = after(claim_of(row(attempts=attempts)), Rejected("009", retry_slowly=True, passing=True), AT)
+        assert new is not None
+        assert new.next_at is not None
+        waits.append(new.next_at - AT)
+    assert waits[:4] == [timedelta(seconds=one) for one in (10, 60, 360, 2160)]
+    assert waits[-1] == LIMITS.retry_slowly

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from app.domain.daily import Daily
-from app.domain.full_load import MOST_SIFTINGS, SIFTING_TAKES, FullLoad
+from app.domain.full_load import MOST_TRIES, PUT_OFF, FullLoad
 
 DAILY = Daily(time(3), "UTC")
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -71,28 +71,46 @@ def test_one_that_is_empty_or_more_than_a_tenth_smaller_is_not_made(before: int 
 
 
 def test_one_of_unknown_outcome_is_in_doubt_until_it_can_no_longer_arrive() -> None:
-    doubtful = load().begun(NOON).doubtful("no answer", NOON, SETTLE)
+    doubtful = load().begun(NOON).doubted(NOON, SETTLE).put_off("no answer", NOON)
     assert not doubtful.is_in_doubt(NOON + SETTLE - SECOND, SETTLE)
     assert doubtful.is_in_doubt(NOON + SETTLE, SETTLE)
     assert not doubtful.told_anew().is_in_doubt(NOON + SETTLE, SETTLE)
 
 
 def test_a_later_one_that_is_accepted_leaves_the_doubt() -> None:
-    again = load().begun(NOON).doubtful("no answer", NOON, SETTLE).begun(NOON + SECOND).accepted(5, NOON + 2 * SECOND)
+    again = (
+        load()
+        .begun(NOON)
+        .doubted(NOON, SETTLE)
+        .put_off("no answer", NOON)
+        .begun(NOON + SECOND)
+        .accepted(5, NOON + 2 * SECOND)
+    )
     assert again.is_in_doubt(NOON + SETTLE, SETTLE)
 
 
-def test_when_nobody_knows_for_which_evses_it_was_refused_it_waits_and_is_given_up_in_the_end() -> None:
+def test_one_that_comes_to_nothing_waits_and_is_given_up_in_the_end() -> None:
     one = load().asked("ops", NOON, forced=False)
     at = NOON
-    for _ in range(MOST_SIFTINGS):
-        one = one.begun(at).sifted("unknown EVSE", at)
-        assert not one.is_wanted(DAILY, at + SIFTING_TAKES - SECOND)
-        at += SIFTING_TAKES
+    for _ in range(MOST_TRIES - 1):
+        one = one.begun(at).put_off("unknown EVSE", at)
+        assert not one.is_wanted(DAILY, at + PUT_OFF - SECOND)
+        at += PUT_OFF
         assert one.is_wanted(DAILY, at)
-    one = one.begun(at).sifted("unknown EVSE", at)
+    one = one.begun(at).put_off("unknown EVSE", at)
     assert not one.is_wanted(DAILY, at)
     assert one.last_error == "unknown EVSE"
+
+
+def test_one_asked_for_by_a_clock_that_was_ahead_is_made_once() -> None:
+    ahead = load(asked_at=NOON + timedelta(days=3653)).begun(NOON).accepted(5, NOON + SECOND)
+    assert not ahead.is_wanted(DAILY, NOON + SECOND)
+
+
+def test_that_others_are_refused_is_said_before_anybody_forces_it() -> None:
+    assert "35 more that the partner refuses" in str(load(accepted_count=37).objection(2, 35))
+    assert "1 more that the partner refuses" in str(load().objection(0, 1))
+    assert load(accepted_count=37).objection(37, 35) is None
 
 
 def test_a_clock_that_was_ahead_leaves_nothing_waiting_for_years() -> None:

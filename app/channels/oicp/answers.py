@@ -19,9 +19,11 @@ LONGEST_INFO: Final = 1000  #: characters of AdditionalInfo. Spec: OICP 2.3 CPO 
 FIRST_ERRORS: Final = 3  #: of a schema fault that are kept
 
 _NO_SUCH_SERVICE: Final = "service not found for uri"
+_TAG: Final = re.compile(r"<[^<>]{1,200}>")
 _PUSH_UNDER_WAY: Final = re.compile(r"push.{0,40}already in progress", re.IGNORECASE | re.DOTALL)
 _LAST_WORD: Final = re.compile(r"[A-Za-z0-9+*]+\Z")
 _CERTIFICATE: Final = "ssl certificate"
+_NO_CERTIFICATE: Final = "no required ssl certificate"
 _PLAIN_HTTP: Final = "plain http request was sent to https port"
 
 _Read = TypeVar("_Read")
@@ -91,6 +93,8 @@ def _as_judged(judged: Judged, meaning: Meaning, reason: str, answer: Answer) ->
             return Rejected(reason)
         case Judged.EVSE_FOR_NOW:
             return Rejected(reason, retry_slowly=True)
+        case Judged.EVSE_PASSING:
+            return Rejected(reason, retry_slowly=True, passing=True)
         case Judged.PARTNER:
             return Refused(reason)
         case Judged.PERHAPS:
@@ -103,6 +107,8 @@ def _by_http_status(answer: Answer) -> Outcome:
     """Judge an answer without a status code: of a proxy in front of Hubject, a schema fault, or garbage."""
     page = answer.body[:4096].decode("utf-8", "replace").lower()
     match answer.status:
+        case 400 if _NO_CERTIFICATE in page:
+            return _refused(answer, "Hubject wants a client certificate", "configure clientCertificate and clientKey")
         case 400 if _CERTIFICATE in page:
             return _refused(answer, "Hubject does not accept the client certificate", "use the one that Hubject signed")
         case 400 if _PLAIN_HTTP in page:
@@ -159,6 +165,8 @@ def _process_id(answer: Answer) -> str:
 
 
 def _quoted(text: str) -> str:
+    """Quote what was said, of an HTML page only what one would read there."""
+    text = " ".join(_TAG.sub(" ", text).split()) if _TAG.match(text.lstrip()) else text
     return f'"{cleaned}"' if (cleaned := _clean(text)) else ""
 
 

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from app.channels.certificates import (
     Certificate,
@@ -102,6 +103,14 @@ def hubject_tls(
         raise _invalid(f"OpenSSL does not take it: {error.reason}; have Hubject sign a stronger one", field) from None
     except OSError as error:
         raise _invalid(f"no temporary file could be written, see TMPDIR: {error.strerror}", _KEY) from None
+
+
+def no_certificate_concerns(configuration: Mapping[str, Any]) -> list[str]:
+    """Say that Hubject itself is to be told, which takes nothing without a client certificate. Never raises."""
+    host = urlsplit(str(configuration.get("baseUrl", ""))).hostname or ""
+    if configuration.get(_CERTIFICATE) is not None or not f".{host}".endswith(".hubject.com"):
+        return []
+    return [f"Hubject takes statuses only with a client certificate: configure {_CERTIFICATE} and {_KEY}."]
 
 
 def expiry_concerns(configuration: Mapping[str, Any], at: datetime) -> list[str]:

@@ -8,7 +8,7 @@ import msgspec
 
 from app.channels.channel import Accepted, Lane, Means
 from app.channels.configuring import checked
-from app.channels.oicp.certificates import expiry_concerns
+from app.channels.oicp.certificates import expiry_concerns, no_certificate_concerns
 from app.channels.oicp.connection import OicpConnection
 from app.channels.oicp.mapping import DEFAULT
 from app.channels.oicp.settings import SECRETS, OicpSettings
@@ -56,14 +56,14 @@ class OicpChannel:
             audience=Audience(operators=(settings.operator_id, *settings.sub_operators)),
             tells_fleet=False,
             timeout=settings.timeout_seconds,
-            exclusive=f"operator {operator_key(settings.operator_id)} at {settings.base_url.rstrip('/').lower()}",
+            exclusive=f"operator {operator_key(settings.operator_id)} at {settings.place}",
         )
 
     def daily(self, partner: Partner) -> Daily | None:
         return checked(partner.with_secrets().configuration, OicpSettings).daily
 
     def concerns(self, partner: Partner, at: datetime) -> list[str]:
-        return expiry_concerns(partner.configuration, at)
+        return [*no_certificate_concerns(partner.configuration), *expiry_concerns(partner.configuration, at)]
 
     def connect(self, partner: Partner, means: Means) -> OicpConnection:
         """Open a connection. Nothing is sent: Hubject forbids calls that only ask whether it is there.

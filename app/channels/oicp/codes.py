@@ -14,6 +14,7 @@ class Judged(Enum):
     APPLIED = "delivered"
     EVSE = "rejected"  #: this EVSE is refused, and stays so until something about it is changed
     EVSE_FOR_NOW = "rejected, tried again slowly"  #: this EVSE is refused, but what is missing may turn up
+    EVSE_PASSING = "rejected, tried again soon, then slowly"  #: likewise, and it may be gone in a moment
     PARTNER = "refused"  #: every push of this operator would be
     PERHAPS = "unknown"  #: a fault of the system: it may have been applied before it happened
 
@@ -92,7 +93,7 @@ CODES: Final = total(
         Code.DATABASE_ERROR: Meaning("database error at Hubject", Judged.PERHAPS),
         Code.DATA_TRANSACTION_ERROR: Meaning(
             "data transaction error: neither an update nor an insert was possible",
-            Judged.EVSE_FOR_NOW,
+            Judged.EVSE_PASSING,
             "see that nothing else pushes statuses for this operator id",
         ),
         Code.UNAUTHORIZED_ACCESS: Meaning(

@@ -175,5 +175,5 @@ def _after_update(update: Rejected, insert: Outcome) -> Outcome:
             return Delivered(f"inserted, as there was nothing to update: {insert.detail}", insert.reference)
         case Rejected():
             reason = f"insert: {insert.reason}; update before it: {update.reason}"
-            return Rejected(reason, insert.retry_slowly, reference=insert.reference)
+            return msgspec.structs.replace(insert, reason=reason)
     return insert

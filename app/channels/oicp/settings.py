@@ -88,6 +88,13 @@ class OicpSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
         return self.base_url.rstrip("/") + status_records_path(quote(self.operator_id, safe=""))
 
     @property
+    def place(self) -> str:
+        """Which Hubject it is, however the address is written."""
+        parts = urlsplit(self.base_url.lower())
+        port = f":{parts.port}" if parts.port not in {None, 80, 443} else ""
+        return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}{port}{parts.path.rstrip('/')}"
+
+    @property
     def daily(self) -> Daily | None:
         """When all statuses of the operator are replaced; `None` where others push some of them too."""
         return Daily(_time(self.full_load_at), _zone(self.time_zone)) if self.owns_all_statuses else None

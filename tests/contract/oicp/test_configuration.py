@@ -176,3 +176,31 @@ def test_the_readme_names_every_setting() -> None:
         assert f"`{field}`" in README
     for status in EvseStatus:
         assert status in README
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://service.hubject.com", "https://SERVICE.hubject.com:443/", True),
+        ("https://service.hubject.com.", "https://service.hubject.com", True),
+        ("https://service.hubject.com", "https://service-qa.hubject.com", False),
+        ("https://proxy.example:8443", "https://proxy.example", False),
+    ],
+)
+def test_one_operator_at_one_hubject_is_one_partner_however_the_address_is_written(
+    one: str, other: str, same: bool
+) -> None:
+    first, second = (OicpChannel().accept(configuration(url)).exclusive for url in (one, other))
+    assert (first == second) is same
+
+
+def test_that_hubject_itself_wants_a_certificate_is_a_concern() -> None:
+    concerned = [
+        OicpChannel().concerns(
+            OicpChannel().accept(configuration(url)).as_partner("x", "oicp", "test", SystemClock().now()),
+            SystemClock().now(),
+        )
+        for url in ("https://service.hubject.com", "https://hubject.com.example", "http://127.0.0.1:9")
+    ]
+    assert [len(one) for one in concerned] == [1, 0, 0]
+    assert "configure clientCertificate and clientKey" in concerned[0][0]

@@ -40,7 +40,7 @@ async def test_one_that_is_asked_for_is_made_and_told_of(admin: Client, clock: F
             "acceptedAt": "",
             "acceptedCount": 1,
             "doubtfulUntil": None,
-            "nextAt": None,
+            "nextAt": "2026-03-02T02:30:00.000Z",
             "lastError": None,
         }
     assert hub.shown == {"DE*ABC*E1": "Unknown"}
