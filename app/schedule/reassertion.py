@@ -58,7 +58,7 @@ class Reassertion:
                 continue  # it gets what is true afterwards; what it has can wait for the next round
             async with self._database.write() as connection:
                 # So can one that is away, if what it is owed will find out when it is back; else this does.
-                if partner.failures and await deliveries.is_owed(connection, partner.id, at):
+                if partner.failures and await deliveries.is_owed(connection, partner.id):
                     continue
                 for after, up_to in ranges:
                     # Spread over the time until the next run, so that news never queue behind all of it.

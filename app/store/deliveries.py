@@ -169,9 +169,11 @@ async def bring_forward(connection: AsyncConnection, at: datetime) -> None:
     await connection.execute(update(_delivery).where(_delivery.c.next_at > at).values(next_at=at))
 
 
-async def is_owed(connection: AsyncConnection, partner: int, at: datetime) -> bool:
-    """Tell whether anything is due to a partner now; what it refused is due again only hours later."""
-    query = select(_delivery.c.evse).where(_delivery.c.partner == partner, _delivery.c.next_at <= at).limit(1)
+async def is_owed(connection: AsyncConnection, partner: int) -> bool:
+    """Tell whether anything is due to a partner, now or later, but for what it refused: that may be hours away."""
+    refused = func.coalesce(_delivery.c.rejected_version == _delivery.c.want, False)
+    due = (_delivery.c.partner == partner, _delivery.c.next_at.is_not(None), ~refused)
+    query = select(_delivery.c.evse).where(*due).limit(1)
     return (await connection.execute(query)).first() is not None
 
 

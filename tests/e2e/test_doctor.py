@@ -299,7 +299,7 @@ async def test_what_is_owed_is_not_touched_by_looking(database: Database, writer
     await computed(database, clock)
     await run()
     async with database.read() as connection:
-        assert await deliveries.is_owed(connection, added.id, clock.now())
+        assert await deliveries.is_owed(connection, added.id)
 
 
 async def test_that_no_service_runs_is_told(
