@@ -174,7 +174,7 @@ class Rig:
             self.dispatcher.partners_changed()
         return changed
 
-    async def until(self, holds: Callable[[], bool | Awaitable[bool]], *, within: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], bool | Awaitable[bool]], *, within: float = 30.0) -> None:
         """Wait until something holds, having the lanes look all the while."""
         async with asyncio.timeout(within):
             while True:
