@@ -5,7 +5,10 @@ two thousand chargers that is closed at once is not: at 150 ms an answer the las
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final
+
+from app.channels.outcomes import Apart, NotSent, Outcome, Refused, Unknown
 
 IN_TIME: Final = 30.0  #: seconds in which a backlog is to be told: half the target, as news go on coming in meanwhile
 _REST: Final = 3.0  #: seconds that may go on what is left after that
@@ -46,6 +49,16 @@ class Bundling:
             self._until = now + IN_TIME
         requests = max((self._until - now) / self._takes, 1.0)
         return max(min(math.ceil(backlog / requests), self._ceiling), 1)
+
+    def learn(self, said: Sequence[Outcome], seconds: float) -> None:
+        """Learn from what the partner answered how long it takes, and how much at once it takes."""
+        if not said or any(isinstance(one, NotSent | Unknown | Refused) for one in said):
+            return
+        self.took(seconds)
+        if all(isinstance(one, Apart) for one in said):
+            self.was_refused(len(said))
+        else:
+            self.was_taken()
 
     def took(self, seconds: float) -> None:
         """Learn how long a request took, with all that is done here between two of them."""

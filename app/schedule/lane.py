@@ -10,7 +10,6 @@ import msgspec
 import structlog
 
 from app.channels.channel import Bundles, Channel, Connection, Means
-from app.channels.outcomes import Apart, NotSent, Refused, Unknown
 from app.clock import Clock
 from app.domain.partner import Partner
 from app.schedule.bundling import Bundling
@@ -130,7 +129,8 @@ class PartnerLane:
         done = [one for task in finished for one in task.result()]
         await self._store(done)
         if self._bundling is not None and done:
-            _learn(self._bundling, done, self._clock.monotonic() - self._began)
+            said = [one.outcome for one in done if isinstance(one, Done) and one.attempt is not None]
+            self._bundling.learn(said, self._clock.monotonic() - self._began)
 
     async def _load(self) -> bool:
         """Make a full load if one is due; tell whether anything was asked of the partner."""
@@ -238,15 +238,3 @@ class PartnerLane:
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
-
-
-def _learn(bundling: Bundling, finished: Sequence[Done | Claim], seconds: float) -> None:
-    """Learn from what the partner answered how long it takes, and how much at once it takes."""
-    said = [one.outcome for one in finished if isinstance(one, Done) and one.attempt is not None]
-    if not said or any(isinstance(one, NotSent | Unknown | Refused) for one in said):
-        return
-    bundling.took(seconds)
-    if all(isinstance(one, Apart) for one in said):
-        bundling.was_refused(len(said))
-    else:
-        bundling.was_taken()

@@ -199,10 +199,7 @@ async def test_none_is_made_once_the_partner_is_paused_or_no_longer_ours_to_repl
     assert actions(hub) == []
 
 
-async def test_one_that_is_asked_for_while_the_partner_is_removed_is_refused(
-    rig: Rig, hub: Hub, postgresql_url: str
-) -> None:
-    assert postgresql_url
+async def test_one_that_is_asked_for_when_the_partner_was_just_removed_is_refused(rig: Rig, hub: Hub) -> None:
     async with hubject(rig, hub) as partner:
         await rig.dispatcher.stop()
         async with rig.database.write() as connection:
