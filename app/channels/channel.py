@@ -37,15 +37,17 @@ class Lane(msgspec.Struct, frozen=True):
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A checked configuration, taken apart into what may be shown and what must be encrypted.
 
-    `exclusive` names what only one partner may serve, as two lanes to it would run side by side. `timeout` is in
-    seconds, where the partner has one of its own.
+    `exclusive` names what only one partner may serve, as two lanes to it would run side by side. `caller` is the
+    digest of the token with which the partner may ask us. `timeout` is in seconds, where it has one of its own.
     """
 
     configuration: dict[str, Any]
     secrets: dict[str, Any]
     audience: Audience
     tells_fleet: bool
+    gets_schedule: bool = False
     exclusive: str | None = None
+    caller: str | None = None
     timeout: float | None = None
 
     def as_partner(self, name: str, channel: str, by: str, at: datetime) -> Partner:
@@ -58,7 +60,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
             secrets=self.secrets,
             audience=self.audience,
             tells_fleet=self.tells_fleet,
+            gets_schedule=self.gets_schedule,
             exclusive=self.exclusive,
+            caller=self.caller,
             created_by=by,
             created_at=at,
             updated_at=at,
@@ -72,7 +76,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
             secrets=self.secrets,
             audience=self.audience,
             tells_fleet=self.tells_fleet,
+            gets_schedule=self.gets_schedule,
             exclusive=self.exclusive,
+            caller=self.caller,
         )
 
     def issued(self, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,6 +164,16 @@ class Channel(Protocol):
     @property
     def knows_evse_ids_only(self) -> bool:
         """Whether the partner tells EVSEs apart by EVSE ID alone, so that two that had the same one are one to it."""
+        ...
+
+    @property
+    def announces(self) -> bool:
+        """Whether planned temporary statuses are told in advance, in requests that follow each other for each EVSE."""
+        ...
+
+    @property
+    def needs_locations(self) -> bool:
+        """Whether partners may have to be told of locations before they can be told of EVSEs there."""
         ...
 
     @property

@@ -2,10 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
+from app.domain.announcing import Announced
 from app.domain.evse import Evse
+from app.domain.location import Location
 from app.domain.presentation import Presentation
 
 
@@ -43,11 +46,35 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     next_at: datetime | None = None
     last_error: str | None = None
 
+    @property
+    def key(self) -> tuple[int, int, Aspect]:
+        return (self.partner, self.evse, self.aspect)
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the partner acknowledged last about the EVSE, as the digest of it, by aspect.
+
+    `None` is nothing, or nothing that can be relied on.
+    """
+
+    status: str | None = None
+    schedule: str | None = None
+
+
+NOTHING: Final = Known()
+
 
 class Notice(msgspec.Struct, frozen=True):
-    """The truth about one EVSE at the moment of sending. `last_updated` (UTC) and `version` rise strictly."""
+    """The truth about one EVSE at the moment of sending. `last_updated` (UTC) and `version` rise strictly.
+
+    `aspect` is what of it is to be said. `location` is where the EVSE stands, if that was imported.
+    """
 
     evse: Evse
     presentation: Presentation
     version: int
     last_updated: datetime
+    announced: tuple[Announced, ...] = ()
+    location: Location | None = None
+    aspect: Aspect = Aspect.STATUS
+    known: Known = NOTHING

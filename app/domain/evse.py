@@ -14,7 +14,8 @@ class Evse(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is its key in the store. `evse_id` is the EVSE ID as registered, which imported EVSEs may lack; `operator`
     its operator part (`DEABC`). `country`, `party` and `uid` name it in OCPI, `location` is OCPI's location id.
-    `reported` is the actual status in the word it came in, `observed_at` when the backend saw it (UTC).
+    `reported` is the actual status in the word it came in, `observed_at` when the backend saw it (UTC). `ocpi_object`
+    is what was imported, in OCPI's version `ocpi_version`; `object_changed_at` (UTC) when that last differed.
     """
 
     id: int
@@ -30,9 +31,15 @@ class Evse(msgspec.Struct, frozen=True, kw_only=True):
     reported: str | None = None
     observed_at: datetime | None = None
     ocpi_object: dict[str, Any] | None = None
+    ocpi_version: str | None = None
+    object_changed_at: datetime | None = None
     created_by: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def location_key(self) -> tuple[str, str, str | None]:
+        return (self.country, self.party, self.location)
 
     def actual(self, max_age: timedelta | None) -> Actual:
         """What the charger does, believed for `max_age` after it was seen; for ever where that is `None`."""
@@ -46,7 +53,8 @@ class PublishedEvse(msgspec.Struct, frozen=True, kw_only=True):
 
     `evse_id` is `None` where it has none that can be used. `published` is its location's `publish`. `status` is one
     of OCPI's words, `REMOVED` among them. `observed_at` (UTC) is its `last_updated`. `ocpi_object` is the EVSE with
-    its connectors as published, unknown fields included and empty strings left out.
+    its connectors as published, unknown fields included and empty strings left out; `ocpi_version` the version of
+    OCPI that it is in.
     """
 
     evse_id: str | None
@@ -58,3 +66,4 @@ class PublishedEvse(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     observed_at: datetime | None
     ocpi_object: dict[str, Any]
+    ocpi_version: str = "2.2.1"

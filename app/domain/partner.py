@@ -52,7 +52,9 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[str, Any] = {}
     audience: Audience = Audience()
     tells_fleet: bool = False  #: whether a new partner is told of EVSEs that were there before it
+    gets_schedule: bool = False  #: whether it is told of planned temporary statuses in advance
     exclusive: str | None = None  #: what only one partner may serve, such as an operator at one Hubject
+    caller: str | None = None  #: the digest of the token with which it may ask us
     generation: int = 1
     introduced: int = 0
     revision: int = 1

@@ -68,8 +68,8 @@ def present(
     if gate := GATE[deployment]:
         return Presentation(gate)
     status = actual.at(at)
-    applicable = [one for one in temporary_statuses if _applies(one, status)]
-    strongest = min((one for one in applicable if one.is_active(at)), key=_rank, default=None)
+    applicable = [one for one in temporary_statuses if applies(one, status)]
+    strongest = min((one for one in applicable if one.is_active(at)), key=rank, default=None)
     until = _next_answer(strongest, applicable, at)
     stale_from = actual.stale_from
     if stale_from is None or at >= stale_from or (until is not None and until <= stale_from):
@@ -93,11 +93,11 @@ def next_boundary(actual: Actual, temporary_statuses: Iterable[TemporaryStatus],
     return min((edge for edge in edges if edge > after), default=None)
 
 
-def _applies(one: TemporaryStatus, actual: ActualStatus) -> bool:
+def applies(one: TemporaryStatus, actual: ActualStatus) -> bool:
     return one.applies_when is AppliesWhen.ALWAYS or actual in IDLE
 
 
-def _rank(one: TemporaryStatus) -> tuple[int, float, int]:
+def rank(one: TemporaryStatus) -> tuple[int, float, int]:
     end = one.interval.end or _FAR
     return (PRECEDENCE.index(one.kind), -end.timestamp(), one.id)
 
@@ -109,7 +109,7 @@ def _next_answer(
     begins = (
         edges[0]
         for one in applicable
-        if (edges := one.edges()) and edges[0] > at and (strongest is None or _rank(one) < _rank(strongest))
+        if (edges := one.edges()) and edges[0] > at and (strongest is None or rank(one) < rank(strongest))
     )
     changes = list(begins)
     if strongest is not None:

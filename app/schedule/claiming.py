@@ -8,12 +8,12 @@ import msgspec
 
 from app.channels.channel import Channel
 from app.clock import Clock
-from app.domain.delivery import Delivery, Notice
+from app.domain.delivery import NOTHING, Delivery, Notice
 from app.domain.partner import Partner
 from app.domain.presentation import Gate
 from app.schedule.decisions import Claim, Limits, claimed
 from app.schedule.steadiness import Steadiness
-from app.store import deliveries, presented
+from app.store import aspects, deliveries, presented
 from app.store.database import Database
 
 
@@ -58,7 +58,9 @@ class Claimer:
     async def next_due(self, partner: Partner) -> datetime | None:
         """When something that nobody is busy with is due at `partner`; now or earlier where it is."""
         async with self._database.read() as connection:
-            return await deliveries.next_due(connection, partner, self._clock.now(), self._limits.lease)
+            return await deliveries.next_due(
+                connection, partner, self._clock.now(), self._limits.lease, announces=self._channel.announces
+            )
 
     async def backlog(self, partner: Partner, enough: int) -> int:
         """How much is due and free at `partner`, counted up to `enough`."""
@@ -85,26 +87,38 @@ class Claimer:
 
             limit = 1 if probing else room  # it may have begun to fail since the room was counted
             rows = await deliveries.claim(
-                connection, partner, at, limit, self._limits.lease, take, busy, probing=partner.failures > 0
+                connection,
+                partner,
+                at,
+                limit,
+                self._limits.lease,
+                take,
+                busy,
+                probing=partner.failures > 0,
+                announces=self._channel.announces,
             )
             if not rows:
                 if probing:
                     await deliveries.release_lane(connection, partner.id, self._token)
                 return Taken()
-            notices = await presented.notices(connection, [row.evse for row in rows])
+            truths = await presented.truths(
+                connection, [row.evse for row in rows], with_locations=self._channel.needs_locations
+            )
+            known = await aspects.known(connection, rows) if self._channel.announces else {}
             in_use: set[str | None] = set()
             if self._channel.knows_evse_ids_only:
                 # What is gone may have left its EVSE ID to another EVSE: to say that it is gone would hide that one.
-                gone = [one.evse.evse_id for one, _ in notices.values() if isinstance(one.presentation.what, Gate)]
+                gone = [one.evse.evse_id for one in truths.values() if isinstance(one.shown.presentation.what, Gate)]
                 heirs = await presented.in_production(connection, [one for one in gone if one is not None])
                 in_use = {one.evse_id for one in heirs if partner.audience.includes(one)}
         taken = Taken([], [], probing)
         for row in rows:
-            notice, recheck_at = notices[row.evse]
+            truth = truths[row.evse]
             claim = Claim(row, at, steady_since)
-            if recheck_at is not None and recheck_at <= at:
+            if truth.shown.recheck_at is not None and truth.shown.recheck_at <= at:
                 taken.early.append(claim)  # reconcile has not seen the latest: what we would say is about to be wrong
             else:
+                notice = truth.notice(row.aspect, known.get(row.evse, NOTHING))
                 succeeded = isinstance(notice.presentation.what, Gate) and notice.evse.evse_id in in_use
                 taken.ready.append(Ready(claim, _as_shared(notice, partner), succeeded, ticked))
         return taken
@@ -120,4 +134,4 @@ def _as_shared(notice: Notice, partner: Partner) -> Notice:
     if isinstance(notice.presentation.what, Gate) or partner.audience.includes(notice.evse):
         return notice
     gone = msgspec.structs.replace(notice.presentation, what=Gate.REMOVED, because=None, until=None)
-    return msgspec.structs.replace(notice, presentation=gone)
+    return msgspec.structs.replace(notice, presentation=gone, announced=())

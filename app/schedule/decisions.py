@@ -115,6 +115,11 @@ def after_outcome(
             assert_never(outcome)
 
 
+def may_arrive_late(row: Delivery, claim: Claim, outcome: Outcome) -> bool:
+    """Tell whether what was said may be applied, or may have been, at a time that nobody knows."""
+    return isinstance(outcome, Unknown) or (row.token != claim.delivery.token and isinstance(outcome, Delivered))
+
+
 def put_back(row: Delivery, claim: Claim, at: datetime) -> Delivery | None:
     """Return `row` as it was before a claim that was not used: nothing was sent."""
     if row.token != claim.delivery.token:

@@ -8,7 +8,6 @@ from typing import Final
 import structlog
 
 from app.clock import Clock
-from app.domain.delivery import Aspect
 from app.schedule.alarm import Alarm
 from app.schedule.resolving import LONGEST_WAIT, owed_by, resolve
 from app.store import deliveries, partners, presented
@@ -129,7 +128,7 @@ class Reconciler:
             await presented.write(connection, resolved)
             receivers = await partners.all_partners(connection)
             if receivers:
-                known = await deliveries.of_evses(connection, [one.evse.id for one in due], Aspect.STATUS)
+                known = await deliveries.of_evses(connection, [one.evse.id for one in due])
                 owed = [owes for one in resolved for owes in owed_by(one, receivers, known, at)]
                 owed.sort(key=lambda one: (one.delivery.evse, one.delivery.partner))
                 await deliveries.owe(connection, owed)

@@ -11,8 +11,8 @@ from app.channels.outcomes import Apart, Outcome, Rejected
 from app.clock import Clock
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
-from app.schedule.decisions import Claim, Limits, Told, after_outcome, put_back, standing_after
-from app.store import deliveries, partners
+from app.schedule.decisions import Claim, Limits, Told, after_outcome, may_arrive_late, put_back, standing_after
+from app.store import aspects, deliveries, partners
 from app.store.database import Database
 from app.store.deliveries import Attempt
 
@@ -42,12 +42,16 @@ async def settle(
     said = [one for one in finished.values() if isinstance(one, Done) and one.attempt is not None]
     async with database.write() as connection:
         at = clock.now()
+        doubted: list[tuple[int, int, Aspect]] = []
 
         def settled(row: Delivery) -> Delivery | None:
-            one = finished[row.partner, row.evse, row.aspect]
+            one = finished[row.key]
             if isinstance(one, Claim):
                 return put_back(row, one, at + _STALE)
-            return after_outcome(row, one.claim, one.told, one.outcome, at, limits)
+            new = after_outcome(row, one.claim, one.told, one.outcome, at, limits)
+            if new is not None and may_arrive_late(row, one.claim, one.outcome):
+                doubted.append(row.key)
+            return new
 
         def standing(stands: Partner) -> Partner:
             # Those that were left out of a request say least of how the partner does: never the last word.
@@ -62,6 +66,7 @@ async def settle(
         if stands is None:
             return None  # and with it went all that it was owed
         await deliveries.settle(connection, finished.keys(), settled)
+        await aspects.doubt_siblings(connection, doubted, at)
         await deliveries.log(connection, [one.attempt for one in said if one.attempt is not None])
         if giving_back is not None:
             await deliveries.release_lane(connection, partner, giving_back)

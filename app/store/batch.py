@@ -289,7 +289,10 @@ def _not_yet_presented(evse: Evse, at: datetime) -> dict[str, Any]:
         "what": what_text(Gate.WITHHELD),
         "because": None,
         "until": None,
+        "announced": None,
         "version": 0,
+        "status_version": 0,
+        "schedule_version": 0,
         "last_updated": at,
         "recheck_at": AT_ONCE,
     }

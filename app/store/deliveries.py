@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
+from app.store.aspects import doubt_siblings, doubt_siblings_in_flight, one_aspect_each, siblings_free
+from app.store.leases import free
 from app.store.rows import delivery_from, delivery_values
 from app.store.tables import metadata
 
@@ -51,13 +53,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     delay_ms: int | None = None
 
 
-async def of_evses(
-    connection: AsyncConnection, evses: Iterable[int], aspect: Aspect
-) -> dict[tuple[int, int], Delivery]:
-    """The deliveries of these EVSEs, by (partner, EVSE)."""
-    query = select(_delivery).where(_delivery.c.evse.in_(list(evses)), _delivery.c.aspect == aspect.value)
-    rows = (await connection.execute(query)).mappings()
-    return {(row["partner"], row["evse"]): delivery_from(row) for row in rows}
+async def of_evses(connection: AsyncConnection, evses: Iterable[int]) -> dict[tuple[int, int, Aspect], Delivery]:
+    """The deliveries of these EVSEs, by (partner, EVSE, aspect)."""
+    rows = (await connection.execute(select(_delivery).where(_delivery.c.evse.in_(list(evses))))).mappings()
+    found = (delivery_from(row) for row in rows)
+    return {(one.partner, one.evse, one.aspect): one for one in found}
 
 
 async def owe(connection: AsyncConnection, owed: Sequence[Owed]) -> None:
@@ -78,22 +78,28 @@ async def claim(
     busy: Collection[int] = (),
     *,
     probing: bool = False,
+    announces: bool = False,
 ) -> list[Delivery]:
     """Lock up to `limit` rows that are due and free, and store what `take` makes of each.
 
     `busy` are EVSEs that the caller itself is talking about: not free, whatever the clock says of their leases.
     `probing`: first what was tried least, as one EVSE that the partner chokes on must not be the probe each time.
+    `announces`: there may be two aspects of an EVSE, of which only one is told at a time.
     """
     taken: list[Delivery] = []
     # One after the other: asked for with one OR, the index could only say which rows are this partner's.
     for due in (_delivery.c.next_at <= at, _delivery.c.next_at > at + FURTHEST_NEXT):
-        query = select(_delivery).where(due, *_claimable(partner, at, longest_lease))
+        query = select(_delivery).where(due, *_claimable(partner, at, longest_lease, announces=announces))
         if busy:
             query = query.where(_delivery.c.evse.not_in(busy))
         order = (_delivery.c.next_at, _delivery.c.evse)
         query = query.order_by(*((_delivery.c.attempts, *order) if probing else order))
         query = query.limit(limit).with_for_update(skip_locked=True)
-        taken = [take(delivery_from(row)) for row in (await connection.execute(query)).mappings()]
+        rows = [delivery_from(row) for row in (await connection.execute(query)).mappings()]
+        if announces and rows:
+            rows = await one_aspect_each(connection, rows, at, longest_lease)
+            await doubt_siblings(connection, [one.key for one in rows if one.in_flight], at)
+        taken = [take(one) for one in rows]
         if taken:
             await connection.execute(_replace, [_keyed(one) for one in taken])
             break
@@ -106,11 +112,13 @@ async def settle(
     decide: Callable[[Delivery], Delivery | None],
 ) -> None:
     """Lock these rows as they are now and store what `decide` makes of each; `None` leaves a row alone."""
-    wanted = [(partner, evse, aspect.value) for partner, evse, aspect in keys]
-    key = tuple_(_delivery.c.partner, _delivery.c.evse, _delivery.c.aspect)
-    query = select(_delivery).where(key.in_(wanted)).order_by(_delivery.c.evse, _delivery.c.partner).with_for_update()
-    rows = (await connection.execute(query)).mappings().all()
-    decided = [new for row in rows if (new := decide(delivery_from(row))) is not None]
+    wanted = set(keys)
+    # With their siblings, which may have to be doubted: everybody locks a status before the schedule.
+    which = tuple_(_delivery.c.partner, _delivery.c.evse).in_({(partner, evse) for partner, evse, _ in wanted})
+    order = (_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
+    rows = (await connection.execute(select(_delivery).where(which).order_by(*order).with_for_update())).mappings()
+    found = [one for one in map(delivery_from, rows) if one.key in wanted]
+    decided = [new for one in found if (new := decide(one)) is not None]
     if decided:
         await connection.execute(_replace, [_keyed(one) for one in decided])
 
@@ -123,6 +131,7 @@ async def log(connection: AsyncConnection, attempts: Sequence[Attempt]) -> None:
 
 async def void_leases(connection: AsyncConnection, at: datetime) -> int:
     """On an embedded database no owner but this process lives: what was in flight is suspect and due now."""
+    await doubt_siblings_in_flight(connection, at)
     voided = await connection.execute(
         update(_delivery)
         .where(_delivery.c.in_flight)
@@ -133,10 +142,11 @@ async def void_leases(connection: AsyncConnection, at: datetime) -> int:
 
 
 async def next_due(
-    connection: AsyncConnection, partner: Partner, at: datetime, longest_lease: timedelta
+    connection: AsyncConnection, partner: Partner, at: datetime, longest_lease: timedelta, *, announces: bool = False
 ) -> datetime | None:
     """When the next thing that nobody is busy with is due at this partner; `at` where it is now."""
-    owed = select(_delivery.c.next_at).where(_delivery.c.next_at.is_not(None), *_claimable(partner, at, longest_lease))
+    claimable = _claimable(partner, at, longest_lease, announces=announces)
+    owed = select(_delivery.c.next_at).where(_delivery.c.next_at.is_not(None), *claimable)
     # Both ends of the index, and never a minimum over all that a partner which was away is owed.
     first = owed.order_by(_delivery.c.next_at).limit(1).scalar_subquery()
     last = owed.order_by(_delivery.c.next_at.desc()).limit(1).scalar_subquery()
@@ -151,7 +161,8 @@ async def backlog(
     connection: AsyncConnection, partner: Partner, at: datetime, longest_lease: timedelta, enough: int
 ) -> int:
     """How much is due to this partner and free, counted up to `enough`."""
-    due = select(_delivery.c.evse).where(_delivery.c.next_at <= at, *_claimable(partner, at, longest_lease))
+    claimable = _claimable(partner, at, longest_lease, announces=False)
+    due = select(_delivery.c.evse).where(_delivery.c.next_at <= at, *claimable)
     counted = select(func.count()).select_from(due.limit(enough).subquery())
     return (await connection.execute(counted)).scalar_one()
 
@@ -241,20 +252,13 @@ async def release_lane(connection: AsyncConnection, partner: int, token: str) ->
     )
 
 
-def _claimable(partner: Partner, at: datetime, longest_lease: timedelta) -> list[ColumnElement[bool]]:
+def _claimable(
+    partner: Partner, at: datetime, longest_lease: timedelta, *, announces: bool
+) -> list[ColumnElement[bool]]:
     # What is owed under a newer configuration waits for a lane that has it: this one would tell the old address.
     configured = func.abs(_delivery.c.generation) <= partner.generation
-    return [_delivery.c.partner == partner.id, configured, _free(at, longest_lease)]
-
-
-def _free(at: datetime, longest_lease: timedelta) -> ColumnElement[bool]:
-    return or_(
-        _delivery.c.lease_until.is_(None),
-        _delivery.c.lease_until <= at,
-        # Further than any lease reaches: it was taken under a clock that has since been stepped back. Far further, as
-        # one that another replica has just taken reaches a little too far already, where its clock is a little ahead.
-        _delivery.c.lease_until > at + 2 * longest_lease,
-    )
+    conditions = [_delivery.c.partner == partner.id, configured, free(_delivery.c.lease_until, at, longest_lease)]
+    return [*conditions, siblings_free(at, longest_lease)] if announces else conditions
 
 
 def _owe_values(one: Owed) -> dict[str, Any]:

@@ -82,8 +82,8 @@ async def page(
     )
     rows = (await connection.execute(query.order_by(_delivery.c.evse).limit(limit))).mappings().all()
     wanted = [delivery_from(row) for row in rows if row["generation"] > 0 and row["rejected_version"] is None]
-    notices = await presented.notices(connection, [one.evse for one in wanted])
-    found = [(one, notices[one.evse][0]) for one in wanted]
+    truths = await presented.truths(connection, [one.evse for one in wanted])
+    found = [(one, truths[one.evse].notice()) for one in wanted]
     shared = [(one, notice) for one, notice in found if not isinstance(notice.presentation.what, Gate)]
     return shared, rows[-1]["evse"] if len(rows) == limit else None
 

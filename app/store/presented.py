@@ -8,14 +8,24 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.delivery import Notice
+from app.domain.announcing import Announced
+from app.domain.delivery import NOTHING, Aspect, Known, Notice
 from app.domain.evse import Evse
+from app.domain.location import Location
 from app.domain.presentation import Presentation
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
 from app.store.due import AT_ONCE
 from app.store.finding import live_temporary
-from app.store.rows import evse_from, presentation_from, temporary_status_from, what_text
+from app.store.locations import of_evses
+from app.store.rows import (
+    announced_from,
+    announced_values,
+    evse_from,
+    presentation_from,
+    temporary_status_from,
+    what_text,
+)
 from app.store.tables import metadata
 
 _evse = metadata.tables["evse"]
@@ -25,13 +35,22 @@ _change = metadata.tables["presented_change"]
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What the store says is shown for an EVSE. `recheck_at` (UTC) is when that must be looked at again."""
+    """What the store says is shown for an EVSE, and announced. `recheck_at` (UTC) is when that must be looked at again.
+
+    `version` is that of the EVSE; `status_version` and `schedule_version` are those at which either last changed.
+    """
 
     evse: int
     presentation: Presentation
+    announced: tuple[Announced, ...]
     version: int
+    status_version: int
+    schedule_version: int
     last_updated: datetime
     recheck_at: datetime | None
+
+    def version_of(self, aspect: Aspect) -> int:
+        return self.status_version if aspect is Aspect.STATUS else self.schedule_version
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -43,11 +62,32 @@ class Due(msgspec.Struct, frozen=True):
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """What it came to. `moved`: partners could notice, so the version rose."""
+    """What it came to. `moved`: what is shown, or until when, is another; the version may have risen without."""
 
     due: Due
     now: Shown
     moved: bool
+
+
+class Truth(msgspec.Struct, frozen=True):
+    """An EVSE, what is shown for it, and where it stands, if that was imported and is wanted."""
+
+    evse: Evse
+    shown: Shown
+    location: Location | None = None
+
+    def notice(self, aspect: Aspect = Aspect.STATUS, known: Known = NOTHING) -> Notice:
+        """What there is to say of it; a version counts the changes of that aspect alone."""
+        return Notice(
+            evse=self.evse,
+            presentation=self.shown.presentation,
+            version=self.shown.version_of(aspect),
+            last_updated=self.shown.last_updated,
+            announced=self.shown.announced,
+            location=self.location,
+            aspect=aspect,
+            known=known,
+        )
 
 
 async def take_due(connection: AsyncConnection, at: datetime, limit: int) -> list[Due]:
@@ -94,7 +134,10 @@ async def write(connection: AsyncConnection, resolved: Sequence[Resolved]) -> No
                 "what": what_text(one.now.presentation.what),
                 "because": one.now.presentation.because,
                 "until": one.now.presentation.until,
+                "announced": announced_values(one.now.announced),
                 "version": one.now.version,
+                "status_version": one.now.status_version,
+                "schedule_version": one.now.schedule_version,
                 "last_updated": one.now.last_updated,
                 "recheck_at": one.now.recheck_at,
             }
@@ -158,14 +201,14 @@ async def in_production(connection: AsyncConnection, evse_ids: Collection[str]) 
     return [evse_from(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def notices(connection: AsyncConnection, ids: Collection[int]) -> dict[int, tuple[Notice, datetime | None]]:
-    """What is true of these EVSEs now, each with the time from which that must be computed anew."""
+async def truths(
+    connection: AsyncConnection, ids: Collection[int], *, with_locations: bool = False
+) -> dict[int, Truth]:
+    """What is true of these EVSEs now."""
     evses = await evses_by_id(connection, ids)
     shown = await shown_by_evse(connection, ids)
-    return {
-        evse: (Notice(evses[evse], one.presentation, one.version, one.last_updated), one.recheck_at)
-        for evse, one in shown.items()
-    }
+    locations = await of_evses(connection, evses.values()) if with_locations else {}
+    return {key: Truth(evses[key], one, locations.get(evses[key].location_key)) for key, one in shown.items()}
 
 
 def _waiting(what: ColumnElement[Any]) -> Select[Any]:
@@ -174,7 +217,16 @@ def _waiting(what: ColumnElement[Any]) -> Select[Any]:
 
 
 def _shown_from(row: Any) -> Shown:
-    return Shown(row["evse"], presentation_from(row), row["version"], row["last_updated"], row["recheck_at"])
+    return Shown(
+        evse=row["evse"],
+        presentation=presentation_from(row),
+        announced=announced_from(row["announced"]),
+        version=row["version"],
+        status_version=row["status_version"],
+        schedule_version=row["schedule_version"],
+        last_updated=row["last_updated"],
+        recheck_at=row["recheck_at"],
+    )
 
 
 def _change_values(one: Resolved) -> dict[str, Any]:
@@ -190,7 +242,10 @@ def _change_values(one: Resolved) -> dict[str, Any]:
     }
 
 
-_columns: Final = ("what", "because", "until", "version", "last_updated", "recheck_at")
+_columns: Final = (
+    *("what", "because", "until", "announced", "version", "status_version", "schedule_version", "last_updated"),
+    "recheck_at",
+)
 _replace: Final = (
     update(_presented).where(_presented.c.evse == bindparam("key")).values({name: bindparam(name) for name in _columns})
 )

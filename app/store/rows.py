@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import RowMapping
 
+from app.domain.announcing import Announced
 from app.domain.delivery import Aspect, Delivery
 from app.domain.evse import Evse
 from app.domain.interval import Interval
+from app.domain.location import Location
 from app.domain.presentation import Gate, Presentation, What
 from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
@@ -27,6 +30,8 @@ def evse_from(row: RowMapping) -> Evse:
         reported=row["reported_status"],
         observed_at=row["observed_at"],
         ocpi_object=row["ocpi_object"],
+        ocpi_version=row["ocpi_version"],
+        object_changed_at=row["object_changed_at"],
         created_by=row["created_by"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
@@ -48,6 +53,8 @@ def evse_values(evse: Evse) -> dict[str, Any]:
         "reported_status": evse.reported,
         "observed_at": evse.observed_at,
         "ocpi_object": evse.ocpi_object,
+        "ocpi_version": evse.ocpi_version,
+        "object_changed_at": evse.object_changed_at,
         "created_by": evse.created_by,
         "created_at": evse.created_at,
         "updated_at": evse.updated_at,
@@ -94,6 +101,34 @@ def temporary_status_values(one: TemporaryStatus, operator: str) -> dict[str, An
     }
 
 
+def location_from(row: RowMapping) -> Location:
+    return Location(
+        number=row["id"],
+        country=row["country"],
+        party=row["party"],
+        id=row["location"],
+        ocpi_object=row["ocpi_object"],
+        ocpi_version=row["ocpi_version"],
+        changed_at=row["changed_at"],
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+    )
+
+
+def location_values(location: Location) -> dict[str, Any]:
+    return {
+        "id": location.number,
+        "country": location.country,
+        "party": location.party,
+        "location": location.id,
+        "ocpi_object": location.ocpi_object,
+        "ocpi_version": location.ocpi_version,
+        "changed_at": location.changed_at,
+        "created_by": location.created_by,
+        "created_at": location.created_at,
+    }
+
+
 _WHAT: dict[str, type[Kind] | type[ActualStatus] | type[Gate]] = {"kind": Kind, "actual": ActualStatus, "gate": Gate}
 _WORD = {members: word for word, members in _WHAT.items()}
 
@@ -110,6 +145,15 @@ def what_from(stored: str) -> What:
 
 def presentation_from(row: RowMapping) -> Presentation:
     return Presentation(what_from(row["what"]), row["because"], row["until"])
+
+
+def announced_values(announced: tuple[Announced, ...]) -> list[Any] | None:
+    """Most EVSEs announce nothing: that is no text at all."""
+    return msgspec.to_builtins(announced) or None
+
+
+def announced_from(stored: list[Any] | None) -> tuple[Announced, ...]:
+    return () if not stored else msgspec.convert(stored, tuple[Announced, ...])
 
 
 _DELIVERY = tuple(name for name in Delivery.__struct_fields__ if name != "aspect")

@@ -37,6 +37,11 @@ def _evse(*, primary: bool = False) -> Any:
     return Field(sa_type=BigKey, foreign_key="evse.id", primary_key=primary)
 
 
+def _filled(default: str) -> Any:
+    """A column that came later, and what older rows have in it."""
+    return Field(sa_column_kwargs={"server_default": text(default)})
+
+
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
@@ -71,6 +76,28 @@ class EvseRow(SQLModel, table=True):
     created_by: str
     created_at: datetime
     updated_at: datetime
+    ocpi_version: str | None = None
+    object_changed_at: datetime | None = None
+
+
+class LocationRow(SQLModel, table=True):
+    """Where EVSEs stand, as imported and without them; an EVSE refers to it by country, party and location id."""
+
+    __tablename__ = "location"
+    __table_args__ = (
+        Index("uq_location_country_party_location", "country", "party", "location", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _key()
+    country: str
+    party: str
+    location: str
+    ocpi_object: dict[str, Any] = Field(sa_type=JSON)
+    ocpi_version: str
+    changed_at: datetime
+    created_by: str
+    created_at: datetime
 
 
 class TemporaryStatusRow(SQLModel, table=True):
@@ -125,6 +152,10 @@ class PresentedRow(SQLModel, table=True):
     version: int
     last_updated: datetime
     recheck_at: datetime | None = None
+    announced: list[Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    #: The versions at which what is shown, or until when, last changed, and what is announced.
+    status_version: int = _filled("0")
+    schedule_version: int = _filled("0")
 
 
 class PresentedChangeRow(SQLModel, table=True):
@@ -155,6 +186,7 @@ class PartnerRow(SQLModel, table=True):
     __table_args__ = (
         Index("uq_partner_name", "name", unique=True),
         Index("uq_partner_exclusive", "exclusive", unique=True),
+        Index("uq_partner_caller", "caller", unique=True),
         {"sqlite_autoincrement": True},
     )
 
@@ -181,6 +213,8 @@ class PartnerRow(SQLModel, table=True):
     created_by: str
     created_at: datetime
     updated_at: datetime
+    gets_schedule: bool = _filled("false")
+    caller: str | None = None  #: the digest of the token with which it may ask us
 
 
 class DeliveryRow(SQLModel, table=True):

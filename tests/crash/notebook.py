@@ -32,6 +32,8 @@ class Notebook:
 
     knows_evse_ids_only = True
     others_write_too = False
+    announces = False
+    needs_locations = False
 
     def __init__(self, file: Path, *, exclusive: bool, wrote: Callable[[], None]) -> None:
         """`wrote` is called when something has been applied and nobody else knows of it yet."""

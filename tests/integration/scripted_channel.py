@@ -54,6 +54,8 @@ class ScriptedChannel:
         self.lane = lane or Lane(in_flight=4)
         self.knows_evse_ids_only = True
         self.others_write_too = False
+        self.announces = False
+        self.needs_locations = False
         self.answer: Script = lambda _said: Delivered("ok")
         self.translating: Callable[[Notice], None] = lambda _notice: None
         self.connecting: Callable[[Partner], None] = lambda _partner: None

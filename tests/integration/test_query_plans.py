@@ -106,7 +106,7 @@ async def last_recheck(connection: AsyncConnection, _partner: Partner) -> None:
 
 
 async def of_evses(connection: AsyncConnection, _partner: Partner) -> None:
-    assert len(await deliveries.of_evses(connection, [7, 8], Aspect.STATUS)) == 4
+    assert len(await deliveries.of_evses(connection, [7, 8])) == 4
 
 
 async def settle(connection: AsyncConnection, partner: Partner) -> None:
@@ -134,7 +134,7 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (next_recheck, "ix_presented_recheck_at", "", ""),
     (last_recheck, "ix_presented_recheck_at", "", ""),
     (of_evses, "ix_delivery_evse", "(evse=?)", "Index Cond: "),
-    (settle, "delivery", "(partner=? AND evse=? AND aspect=?)", "Index Cond: ((partner = "),
+    (settle, "delivery", "(partner=? AND evse=?)", "Index Cond: ((partner = "),
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
     (owe_active_anew, "presented", "(partner=? AND evse", "Index Cond: "),

@@ -55,8 +55,8 @@ class Memory:
 
     # app.store.deliveries
 
-    async def of_evses(self, _: Any, evses: Iterable[int], aspect: Aspect) -> dict[tuple[int, int], Delivery]:
-        return {(PARTNER.id, evse): self._rows[evse] for evse in evses if evse in self._rows}
+    async def of_evses(self, _: Any, evses: Iterable[int]) -> dict[tuple[int, int, Aspect], Delivery]:
+        return {(PARTNER.id, evse, Aspect.STATUS): self._rows[evse] for evse in evses if evse in self._rows}
 
     async def owe(self, _: Any, owed: Sequence[Owed]) -> None:
         for one in owed:

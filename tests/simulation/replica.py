@@ -91,8 +91,8 @@ class Replica:
             at = self.world.clock.now()
             due = evses.due(at)
             partner = await store.the_partner(connection)
-            known = await store.deliveries.of_evses(connection, due, Aspect.STATUS)
-            owed = [self._owes(partner, evse, known.get((partner.id, evse)), at) for evse in due]
+            known = await store.deliveries.of_evses(connection, due)
+            owed = [self._owes(partner, evse, known.get((partner.id, evse, Aspect.STATUS)), at) for evse in due]
             await store.deliveries.owe(connection, [one for one in owed if one is not None])
         self.tells("owes", **{f"evse_{one.delivery.evse}": one.delivery.want for one in owed if one is not None})
 

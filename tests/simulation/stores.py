@@ -24,9 +24,7 @@ class Transactions(Protocol):
 class Deliveries(Protocol):
     """What is used of `app.store.deliveries`; see there."""
 
-    async def of_evses(
-        self, connection: Any, evses: Iterable[int], aspect: Aspect
-    ) -> dict[tuple[int, int], Delivery]: ...
+    async def of_evses(self, connection: Any, evses: Iterable[int]) -> dict[tuple[int, int, Aspect], Delivery]: ...
 
     async def owe(self, connection: Any, owed: Sequence[Owed]) -> None: ...
 
@@ -96,5 +94,5 @@ class Store(msgspec.Struct, frozen=True):
 
     async def rows(self, evses: Iterable[int]) -> list[Delivery]:
         async with self.transactions.read() as connection:
-            by_key = await self.deliveries.of_evses(connection, evses, Aspect.STATUS)
+            by_key = await self.deliveries.of_evses(connection, evses)
         return sorted(by_key.values(), key=lambda row: row.evse)

@@ -1,6 +1,6 @@
 """One look at one EVSE: what is shown now, when to look again, and who is owed what."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.delivery import Delivery
+from app.domain.announcing import Announced
+from app.domain.delivery import Aspect, Delivery
 from app.domain.evse import Evse
 from app.domain.instant import MILLISECOND
 from app.domain.partner import Audience, Partner
@@ -30,7 +31,23 @@ def evse(deployment: DeploymentState = DeploymentState.PRODUCTION, **different: 
 
 def shown(what: What = ActualStatus.AVAILABLE, because: int | None = None, until: float | None = None) -> Shown:
     end = None if until is None else at(until)
-    return Shown(1, Presentation(what, because, end), version=7, last_updated=at(-60), recheck_at=NOW)
+    announced = (Announced(what, NOW, end),) if isinstance(what, Kind) else ()
+    return stored(Presentation(what, because, end), 7, at(-60), announced)
+
+
+def stored(
+    presentation: Presentation, version: int = 0, last_updated: datetime = NOW, announced: tuple[Announced, ...] = ()
+) -> Shown:
+    return Shown(
+        evse=1,
+        presentation=presentation,
+        announced=announced,
+        version=version,
+        status_version=version,
+        schedule_version=0,
+        last_updated=last_updated,
+        recheck_at=NOW,
+    )
 
 
 def looked(
@@ -83,14 +100,14 @@ def test_last_updated_rises_even_where_the_clock_does_not() -> None:
 
 
 def test_what_is_in_stock_from_the_start_has_no_version_to_speak_of() -> None:
-    new = Shown(1, Presentation(Gate.WITHHELD), 0, NOW, NOW)
+    new = stored(Presentation(Gate.WITHHELD))
     result = looked(evse(DeploymentState.STOCK), temporary_status(0, 60), before=new)
     assert not result.moved
     assert result.now.version == 0
 
 
 def test_what_enters_production_gets_its_first_version() -> None:
-    new = Shown(1, Presentation(Gate.WITHHELD), 0, NOW, NOW)
+    new = stored(Presentation(Gate.WITHHELD))
     result = looked(evse(), before=new)
     assert result.moved
     assert result.now.version == 1
@@ -111,9 +128,13 @@ def test_versions_rise_by_one_with_each_difference_and_never_else(
     for minute in minutes:  # in any order: the clock may step either way
         result = looked(evse(), *temporary, before=now, minute=minute)
         new, old = result.now.presentation, now.presentation
-        differs = (new.what, new.until) != (old.what, old.until)
-        assert result.moved is differs
+        shows_another = (new.what, new.until) != (old.what, old.until)
+        announces_another = result.now.announced != now.announced
+        differs = shows_another or announces_another
+        assert result.moved is shows_another
         assert result.now.version == now.version + differs
+        assert result.now.status_version == (result.now.version if shows_another else now.status_version)
+        assert result.now.schedule_version == (result.now.version if announces_another else now.schedule_version)
         assert (result.now.last_updated > now.last_updated) is differs
         assert result.now.recheck_at is not None
         assert at(minute) < result.now.recheck_at <= at(minute) + LONGEST_WAIT
@@ -169,7 +190,7 @@ def delivery(**different: Any) -> Delivery:
 
 
 def owed(result: Resolved, receiver: Partner, old: Delivery | None = None) -> Owed | None:
-    known = {} if old is None else {(old.partner, old.evse): old}
+    known = {} if old is None else {(old.partner, old.evse, old.aspect): old}
     found = owed_by(result, [receiver], known, NOW)
     assert len(found) <= 1
     return found[0] if found else None
@@ -177,7 +198,7 @@ def owed(result: Resolved, receiver: Partner, old: Delivery | None = None) -> Ow
 
 UNMOVED = looked()
 MOVED = looked(evse(), temporary_status(0, 60))
-ENTERED = looked(before=Shown(1, Presentation(Gate.WITHHELD), 0, NOW, NOW))
+ENTERED = looked(before=stored(Presentation(Gate.WITHHELD)))
 
 
 @pytest.mark.parametrize("tells_fleet", [False, True])
@@ -275,6 +296,9 @@ def test_an_evse_that_is_moved_out_of_a_filter_is_owed_its_removal_once_and_itse
 
 def test_each_partner_is_owed_its_own() -> None:
     receivers = [partner(1), partner(2, audience=Audience(locations=("LOC2",))), partner(3, generation=4)]
-    known = {(1, 1): delivery(want=8), (3, 1): msgspec.structs.replace(delivery(), partner=3)}
+    known = {
+        (1, 1, Aspect.STATUS): delivery(want=8),
+        (3, 1, Aspect.STATUS): msgspec.structs.replace(delivery(), partner=3),
+    }
     found = owed_by(MOVED, receivers, known, NOW)
     assert [(one.delivery.partner, one.delivery.want, one.delivery.generation) for one in found] == [(3, 8, 4)]

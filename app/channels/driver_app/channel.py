@@ -32,6 +32,8 @@ class DriverAppChannel:
     lane = Lane(in_flight=32)
     knows_evse_ids_only = True
     others_write_too = False
+    announces = False
+    needs_locations = False
 
     def shows(self, what: What) -> str | None:
         return GATE[what] if isinstance(what, Gate) else _default(what)

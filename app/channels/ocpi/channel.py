@@ -53,6 +53,8 @@ class OcpiChannel:
     lane: Final = Lane(in_flight=32)
     knows_evse_ids_only: Final = False  # a uid is never used again
     others_write_too: Final = False
+    announces: Final = True
+    needs_locations: Final = True
 
     def shows(self, what: What) -> str | None:
         """Withheld shows nothing here: only who was shared the EVSE before hears that it is removed."""

@@ -31,6 +31,8 @@ class OicpChannel:
     lane = Lane(in_flight=1, exclusive=True)
     knows_evse_ids_only = True
     others_write_too = True
+    announces = False
+    needs_locations = False
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()  #: by which a certificate has expired when it is configured

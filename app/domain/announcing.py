@@ -1,0 +1,82 @@
+"""Which temporary statuses are announced: what will be shown from when to when, as far as it is known today."""
+
+import heapq
+import itertools
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from app.domain.presentation import GATE, Actual, applies, rank
+from app.domain.status import AppliesWhen, DeploymentState, Kind
+from app.domain.temporary_status import TemporaryStatus
+
+#: How far ahead a beginning is announced. Drivers plan trips, not holidays; and a list must not grow without bound.
+HORIZON: Final = timedelta(days=30)
+MOST: Final = 50  #: stretches that are announced; the later ones have to wait
+
+
+class Announced(msgspec.Struct, frozen=True, array_like=True):
+    """A stretch of time in which temporary statuses of this kind are shown: from `begin` up to, not including, `end`.
+
+    Both UTC; an `end` of `None` is not known yet.
+    """
+
+    kind: Kind
+    begin: datetime
+    end: datetime | None = None
+
+
+def announced(
+    deployment: DeploymentState, actual: Actual, temporary_statuses: Collection[TemporaryStatus], at: datetime
+) -> tuple[Announced, ...]:
+    """List what is going to be shown, as seen at `at`: sorted, never two at once, at most `MOST`.
+
+    What is active is among it until it ends, and what begins within `HORIZON`. A planned one that applies only to an
+    idle charger is not: nobody knows what the charger will be doing.
+    """
+    if GATE[deployment]:
+        return ()
+    status = actual.at(at)
+    counted = [
+        one
+        for one in temporary_statuses
+        if not one.is_over(at)
+        and one.interval.begin <= at + HORIZON
+        and (applies(one, status) if one.is_active(at) else one.applies_when is AppliesWhen.ALWAYS)
+    ]
+    stretches: list[Announced] = []
+    for begin, end, kind in _sweep(counted):
+        if end is not None and end <= at:
+            continue
+        last = stretches[-1] if stretches else None
+        if last is not None and last.kind is kind and last.end == begin:
+            stretches[-1] = Announced(kind, last.begin, end)
+        elif len(stretches) == MOST:
+            break
+        else:
+            stretches.append(Announced(kind, begin, end))
+    return tuple(stretches)
+
+
+def _sweep(counted: Collection[TemporaryStatus]) -> Iterator[tuple[datetime, datetime | None, Kind]]:
+    """Go from edge to edge and say which kind is shown in between, lazily: a calendar may hold thousands."""
+    spans = sorted((edges[0], rank(one), edges[1:], one.kind) for one in counted if (edges := one.edges()))
+    edges = sorted({edge for begin, _, ends, _ in spans for edge in (begin, *ends)})
+    under_way: list[tuple[tuple[int, float, int], list[datetime], Kind]] = []  # a heap, strongest first
+    begun = 0
+    for begin, end in itertools.zip_longest(edges, edges[1:]):
+        while begun < len(spans) and spans[begun][0] <= begin:
+            heapq.heappush(under_way, spans[begun][1:])
+            begun += 1
+        while under_way and under_way[0][1] and under_way[0][1][0] <= begin:
+            heapq.heappop(under_way)
+        if under_way:
+            yield begin, end, under_way[0][2]
+
+
+def next_announcement(temporary_statuses: Collection[TemporaryStatus], after: datetime) -> datetime | None:
+    """Return when, by the clock alone, the next temporary status comes near enough to be announced."""
+    near = (one.interval.begin - HORIZON for one in temporary_statuses if one.edges())
+    return min((at for at in near if at > after), default=None)
