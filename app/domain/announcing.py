@@ -48,16 +48,14 @@ def announced(
     ]
     stretches: list[Announced] = []
     for begin, end, kind in _sweep(counted):
-        if end is not None and end <= at:
+        if stretches and stretches[-1].kind is kind and stretches[-1].end == begin:
+            stretches[-1] = Announced(kind, stretches[-1].begin, end)
             continue
-        last = stretches[-1] if stretches else None
-        if last is not None and last.kind is kind and last.end == begin:
-            stretches[-1] = Announced(kind, last.begin, end)
-        elif len(stretches) == MOST:
+        if len(stretches) == MOST:
             break
-        else:
-            stretches.append(Announced(kind, begin, end))
-    return tuple(stretches)
+        # What is over is left out only here: what goes on after it may be the same, and has begun with it.
+        stretches = [*(one for one in stretches if one.end is None or one.end > at), Announced(kind, begin, end)]
+    return tuple(one for one in stretches if one.end is None or one.end > at)
 
 
 def _sweep(counted: Collection[TemporaryStatus]) -> Iterator[tuple[datetime, datetime | None, Kind]]:

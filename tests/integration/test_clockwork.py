@@ -13,6 +13,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from app.clock import Clock, SystemClock
+from app.domain.announcing import announced
 from app.domain.evse import Evse
 from app.domain.planning import Changes
 from app.domain.presentation import present
@@ -25,7 +26,7 @@ from app.store import presented
 from app.store.commands.temporary_statuses import Change, End
 from app.store.database import Database
 from app.store.due import AT_ONCE, mark_due
-from app.store.rows import evse_from, temporary_status_from, what_from
+from app.store.rows import announced_from, evse_from, temporary_status_from, what_from
 from app.store.tables import metadata
 from app.store.writer import Writer
 from tests.builders import ADMIN, EVSE, HOUR, MINUTE, plan, register, report, stored
@@ -66,6 +67,8 @@ async def assert_true(database: Database, at: datetime, max_age: timedelta | Non
             true.because,
             true.until,
         ), evse.evse_id
+        said_ahead = announced_from(row["announced"])
+        assert said_ahead == announced(evse.deployment, evse.actual(max_age), _of(temporary, evse), at), evse.evse_id
         if evse.deployment is DeploymentState.PRODUCTION:
             assert row["recheck_at"] is not None
             assert at < row["recheck_at"] <= at + LONGEST_WAIT
@@ -320,10 +323,10 @@ async def test_two_reconcilers_compute_each_evse_once_a_change(replicas: list[Da
     assert sum(counts) == len(fleet)
     assert all(count > 0 for count in counts)
     rows = await stored(replicas[0], "presented")
-    assert {row["version"] for row in rows} == {2}
+    assert {row["version"] for row in rows} == {3}, "once when it was announced, and once when it began"
     assert {row["what"] for row in rows} == {"kind:BLOCKED"}
     assert await changes(replicas[0]) == dict.fromkeys(fleet, 1)
-    assert {row["want"] for row in await stored(replicas[0], "delivery")} == {2}
+    assert {row["want"] for row in await stored(replicas[0], "delivery")} == {3}
 
 
 # Clocks that step
@@ -420,7 +423,7 @@ async def test_what_is_shown_is_what_the_domain_says_after_anything_in_any_order
     for _ in range(50):
         # A batch of a few things at once, at one instant.
         for _ in range(dice.randint(1, 3)):
-            await _something(dice, writer, clock, sites, made)
+            await _something(dice, writer, clock, sites, made, max_age)
         if dice.random() < 0.8:
             clock.advance(dice.choice([timedelta(), timedelta(milliseconds=1), MINUTE, 20 * MINUTE, 8 * HOUR]))
         if dice.random() < 0.2:
@@ -432,7 +435,12 @@ async def test_what_is_shown_is_what_the_domain_says_after_anything_in_any_order
 
 
 async def _something(
-    dice: random.Random, writer: Writer, clock: FrozenClock, sites: list[str], made: list[int]
+    dice: random.Random,
+    writer: Writer,
+    clock: FrozenClock,
+    sites: list[str],
+    made: list[int],
+    max_age: timedelta | None,
 ) -> None:
     site = dice.choice(sites)
     begin = clock.now() + dice.randint(-30, 90) * MINUTE
@@ -450,7 +458,7 @@ async def _something(
         case 5:
             await register(writer, site, deployment=dice.choice([*DeploymentState, DeploymentState.PRODUCTION]))
         case _:
-            await report(writer, dice.choice([*OcppStatus]).value, site)
+            await report(writer, dice.choice([*OcppStatus]).value, site, max_age=max_age)
 
 
 async def _or_refused(writer: Writer, command: Change | End) -> None:
@@ -463,13 +471,16 @@ async def _assert_gapless(database: Database) -> None:
     for row in await stored(database, "presented_change"):
         before = last.get(row["evse"])
         if before is not None:
-            assert (row["version"], row["from_what"]) == (before["version"] + 1, before["to_what"])
+            assert row["from_what"] == before["to_what"]
+            assert row["version"] > before["version"]  # by more than one where only what is announced changed
             assert row["at"] > before["at"]
         last[row["evse"]] = row
     for row in await stored(database, "presented"):
         if row["version"]:
             end = last[row["evse"]]
-            assert (row["version"], row["what"], row["last_updated"]) == (end["version"], end["to_what"], end["at"])
+            assert (row["status_version"], row["what"]) == (end["version"], end["to_what"])
+            assert row["version"] == max(row["status_version"], row["schedule_version"])
+            assert row["last_updated"] == end["at"] or row["schedule_version"] > row["status_version"]
 
 
 # With the real alarm and the real time

@@ -44,6 +44,8 @@ async def test_a_new_evse_is_in_stock_and_its_rest_follows_from_its_id(database:
         "reported_status": None,
         "observed_at": None,
         "ocpi_object": None,
+        "ocpi_version": None,
+        "object_changed_at": None,
         "created_by": "backend",
         "created_at": START,
         "updated_at": START,
