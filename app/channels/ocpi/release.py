@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from app.channels.ocpi.fields import Objects
 from app.channels.ocpi.status import Status
 from app.domain.presentation import Gate, What
 from app.domain.status import ActualStatus, Kind
@@ -25,7 +26,7 @@ WritesStatus: TypeAlias = Callable[[str | None, Status, datetime], bytes]
 
 
 class Release(msgspec.Struct, frozen=True):
-    """One version of OCPI: its status table, and how it is written on the wire.
+    """One version of OCPI: its status table, how it is written on the wire, and what its objects look like.
 
     `base64_token`: whether the token goes out in base64. Many partners do it as the other version has it.
     """
@@ -34,6 +35,7 @@ class Release(msgspec.Struct, frozen=True):
     base64_token: bool
     kinds: Mapping[Kind, Status]
     actual: Mapping[ActualStatus, Status]
+    objects: Objects
     headers: WritesHeaders
     status_patch: WritesStatus
 

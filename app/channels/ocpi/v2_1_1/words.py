@@ -1,0 +1,36 @@
+"""The enumerations of OCPI 2.1.1's locations. All of them are closed. Spec: OCPI 2.1.1 mod_locations, data types."""
+
+from typing import Final
+
+from app.channels.ocpi.fields import words
+
+CAPABILITY: Final = words(
+    "Capability",
+    """
+    CHARGING_PROFILE_CAPABLE CREDIT_CARD_PAYABLE REMOTE_START_STOP_CAPABLE RESERVABLE RFID_READER UNLOCK_CAPABLE
+    """,
+)
+CONNECTOR_TYPE: Final = words(
+    "ConnectorType",
+    """
+    CHADEMO
+    DOMESTIC_A DOMESTIC_B DOMESTIC_C DOMESTIC_D DOMESTIC_E DOMESTIC_F DOMESTIC_G DOMESTIC_H DOMESTIC_I DOMESTIC_J
+    DOMESTIC_K DOMESTIC_L
+    IEC_60309_2_single_16 IEC_60309_2_three_16 IEC_60309_2_three_32 IEC_60309_2_three_64
+    IEC_62196_T1 IEC_62196_T1_COMBO IEC_62196_T2 IEC_62196_T2_COMBO IEC_62196_T3A IEC_62196_T3C
+    TESLA_R TESLA_S
+    """,
+)
+FACILITY: Final = words(
+    "Facility",
+    """
+    HOTEL RESTAURANT CAFE MALL SUPERMARKET SPORT RECREATION_AREA NATURE MUSEUM BUS_STOP TAXI_STAND TRAIN_STATION
+    AIRPORT CARPOOL_PARKING FUEL_STATION WIFI
+    """,
+)
+LOCATION_TYPE: Final = words(
+    "LocationType",
+    "ON_STREET PARKING_GARAGE UNDERGROUND_GARAGE PARKING_LOT OTHER UNKNOWN",
+    otherwise="OTHER",
+)
+POWER_TYPE: Final = words("PowerType", "AC_1_PHASE AC_3_PHASE DC")
