@@ -24,13 +24,13 @@ Cardinality: TypeAlias = Literal["1", "?", "*", "+"]
 
 
 class Text(msgspec.Struct, frozen=True):
-    """A string: at most so many characters, of printable ASCII only or of anything printable.
+    """A string: at most so many characters where it has a length, of printable ASCII only or of anything printable.
 
     `form` is a regular expression for all of it. `prose` is written for people: cut short it still says something.
     """
 
     name: str
-    longest: int
+    longest: int | None
     ascii: bool = False
     form: str | None = None
     prose: bool = False
@@ -189,7 +189,7 @@ def fault(rules: Text | Whole | Number | Boolean | Moment | Words, value: Any) -
 def _text_fault(rules: Text, value: Any) -> str | None:
     if not isinstance(value, str):
         return f"{_kind(value)} instead of a {rules.name}"
-    if len(value) > rules.longest:
+    if rules.longest is not None and len(value) > rules.longest:
         return f"{len(value)} characters, more than a {rules.name}'s {rules.longest}"
     if UNPRINTABLE.search(value):
         return "holds a control character"

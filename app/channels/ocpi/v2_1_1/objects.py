@@ -80,6 +80,7 @@ ENERGY_MIX: Final = ObjectRules(
         "supplier_name": Field(prose(64), "?"),
         "energy_product_name": Field(prose(64), "?"),
     },
+    indivisible=True,
 )
 
 REGULAR_HOURS: Final = ObjectRules(

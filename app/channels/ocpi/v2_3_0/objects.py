@@ -5,7 +5,7 @@ Spec: OCPI 2.3.0 mod_locations, object description and data types.
 
 from typing import Final
 
-from app.channels.ocpi.fields import Boolean, Field, Number, ObjectRules, Objects, Type
+from app.channels.ocpi.fields import Boolean, Field, Number, ObjectRules, Objects, Text, Type
 from app.channels.ocpi.v2_2_1 import objects as v2_2_1
 from app.channels.ocpi.v2_2_1.objects import ci_string, string
 from app.channels.ocpi.v2_3_0 import words
@@ -49,7 +49,7 @@ PARKING: Final = ObjectRules(
         "lighting": Field(Boolean(), "?"),
         "refrigeration_outlet": Field(Boolean(), "?"),
         "standards": Field(ci_string(36), "*"),
-        "apds_reference": Field(ci_string(255), "?"),  # no length is given; 255 is the longest there is elsewhere
+        "apds_reference": Field(Text("CiString", None, ascii=True), "?"),
     },
 )
 
