@@ -84,7 +84,7 @@ def _without_contradiction(rules: ObjectRules, result: dict[str, Any]) -> Any:
 
 
 def _taken_over(rules: ObjectRules, value: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands under another version's name. Some have it so in the wrong version, as the specification's samples."""
+    """What stands under another version's name. Some have it so in the wrong version, as the samples of it."""
     found = {}
     for name, field in rules.fields.items():
         if field.also is None or value.get(name) is not None or (one := value.get(field.also)) is None:
