@@ -14,7 +14,7 @@ import msgspec
 
 LONGEST_TIME: Final = 25  #: characters of a DateTime
 LONGEST_URL: Final = 255
-_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z?", re.ASCII)
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(\.\d+)?Z?", re.ASCII)
 #: What no string may hold: control characters, line and paragraph separators, halves of characters.
 UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
