@@ -38,12 +38,12 @@ class Resend(Asked):
 class PartnerView(Told):
     """A partner, without its secrets, and how far behind it is.
 
-    `shared` EVSEs are told to it. It has the latest of the `acknowledged`; the `owed` are to be told, or once more; it
-    refused the latest of the `parked`; an answer was lost of the `suspect`, which are told once more when no request
-    can still arrive late. `waitingSince` is the oldest news that it does not have. `delay`: from when something came to
-    be shown until the partner had it, in milliseconds, of the latest deliveries. `holdUntil` is when it is tried next
-    while it is `failing` or `refusing`. `concerns` say what will soon keep it from being told, such as a certificate
-    that runs out.
+    `shared` EVSEs are told to it. It has the latest status of the `acknowledged`; the `owed` are to be told, or once
+    more; it refused the latest of the `parked`; an answer was lost of the `suspect`, which are told once more when no
+    request can still arrive late. `waitingSince` is the oldest news that it does not have. `delay`: from when something
+    came to be shown until the partner had it, in milliseconds, of the latest deliveries. `holdUntil` is when it is
+    tried next while it is `failing` or `refusing`. `concerns` say what will soon keep it from being told, such as a
+    certificate that runs out.
     """
 
     name: str
@@ -93,6 +93,7 @@ class AttemptView(Told):
 
     at: ToldTime
     evse_id: str | None
+    aspect: str
     version: int
     said: str
     outcome: str

@@ -163,7 +163,7 @@ class Partners(Controller):
                 connection, partner.id, after=paging.after(cursor), limit=limit + 1, owed_only=owed_only
             )
         page = rows[:limit]
-        more = paging.link(request, page[-1]["evse"]) if len(rows) > limit else {}
+        more = paging.link(request, page[-1]["place"]) if len(rows) > limit else {}
         return Response([delivery_view(row) for row in page], headers=more)
 
     @get(

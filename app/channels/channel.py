@@ -18,8 +18,8 @@ class Message(msgspec.Struct, frozen=True):
     """A notice in the partner's words.
 
     `said` is the status in them, for people to read. `digest` is equal for messages that the partner could not tell
-    apart (it leaves versions and times out). `content` is the channel's own; a `Rejected` where this cannot be said to
-    the partner at all.
+    apart (it leaves versions and times out). `content` is the channel's own; `None` where nothing is to be sent, as
+    the partner comes and asks by itself.
     """
 
     said: str

@@ -10,10 +10,12 @@ class Delivered(msgspec.Struct, frozen=True, tag=True):
     """The partner has it. `detail` is what it said.
 
     `reference`, here as in every outcome, is the partner's own number of the request, for which its support asks.
+    `disturbs`, in every outcome as well: what the partner had of the other EVSEs at the location may be gone.
     """
 
     detail: str = ""
     reference: str | None = None
+    disturbs: bool = False
 
 
 class Rejected(msgspec.Struct, frozen=True, tag=True):
@@ -30,6 +32,7 @@ class Rejected(msgspec.Struct, frozen=True, tag=True):
     asked: bool = True
     passing: bool = False
     reference: str | None = None
+    disturbs: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
@@ -37,6 +40,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
     reason: str
     reference: str | None = None
+    disturbs: bool = False
 
 
 class NotSent(msgspec.Struct, frozen=True, tag=True):
@@ -45,6 +49,7 @@ class NotSent(msgspec.Struct, frozen=True, tag=True):
     reason: str
     retry_after: timedelta | None = None
     reference: str | None = None
+    disturbs: bool = False
 
 
 class Unknown(msgspec.Struct, frozen=True, tag=True):
@@ -52,16 +57,18 @@ class Unknown(msgspec.Struct, frozen=True, tag=True):
 
     reason: str
     reference: str | None = None
+    disturbs: bool = False
 
 
 class Apart(msgspec.Struct, frozen=True, tag=True):
     """The bundle that it was in was not applied, or went without it: it is to be said again at once.
 
-    Nothing is known against this EVSE. Only ever the outcome of one message among several.
+    Or something else has to be said before it. Nothing is known against this EVSE.
     """
 
     reason: str
     reference: str | None = None
+    disturbs: bool = False
 
 
 Outcome: TypeAlias = Delivered | Rejected | Refused | NotSent | Unknown | Apart

@@ -15,6 +15,7 @@ from app.schedule.decisions import Claim, Limits, Told, after_outcome, may_arriv
 from app.store import aspects, deliveries, partners
 from app.store.database import Database
 from app.store.deliveries import Attempt
+from app.store.neighbours import owe_neighbours
 
 _STALE: Final = timedelta(milliseconds=50)  #: when to look again at what reconcile is about to change
 
@@ -67,6 +68,8 @@ async def settle(
             return None  # and with it went all that it was owed
         await deliveries.settle(connection, finished.keys(), settled)
         await aspects.doubt_siblings(connection, doubted, at)
+        disturbed = [one.claim.delivery.evse for one in said if one.outcome.disturbs]
+        await owe_neighbours(connection, partner, disturbed, at)
         await deliveries.log(connection, [one.attempt for one in said if one.attempt is not None])
         if giving_back is not None:
             await deliveries.release_lane(connection, partner, giving_back)

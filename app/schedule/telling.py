@@ -33,7 +33,7 @@ class Teller:
             message = self._translated(one)
             if isinstance(message, Done):
                 finished.append(message)
-            elif one.succeeded or not needs_sending(one.claim.delivery, _told(one, message)):
+            elif one.succeeded or message.content is None or not needs_sending(one.claim.delivery, _told(one, message)):
                 finished.append(Done(one.claim, _told(one, message), Delivered(), None))
             elif self._is_too_late(one):
                 finished.append(one.claim)

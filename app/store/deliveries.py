@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect, Delivery
@@ -114,7 +114,10 @@ async def settle(
     """Lock these rows as they are now and store what `decide` makes of each; `None` leaves a row alone."""
     wanted = set(keys)
     # With their siblings, which may have to be doubted: everybody locks a status before the schedule.
-    which = tuple_(_delivery.c.partner, _delivery.c.evse).in_({(partner, evse) for partner, evse, _ in wanted})
+    which = and_(
+        _delivery.c.partner.in_({partner for partner, _, _ in wanted}),
+        _delivery.c.evse.in_({evse for _, evse, _ in wanted}),
+    )
     order = (_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
     rows = (await connection.execute(select(_delivery).where(which).order_by(*order).with_for_update())).mappings()
     found = [one for one in map(delivery_from, rows) if one.key in wanted]

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.delivery import Aspect
 from app.store.tables import metadata
 
 _delivery = metadata.tables["delivery"]
@@ -21,9 +22,9 @@ SAMPLE: Final = 1000  #: deliveries that the delays are of
 class Owing(msgspec.Struct, frozen=True, rename="camel"):
     """How far a partner is behind, in EVSEs.
 
-    `acknowledged`: it has the latest. `owed`: to be told, or told once more. `parked`: it refused the latest, until
-    there is something newer, or until what it lacks turns up, for which it is asked now and then. `suspect`: an answer
-    was lost, so that it is told once more later. `waiting_since` (UTC) is the oldest news that it does not have.
+    `acknowledged`: it has the latest status. `owed`: to be told, or told once more. `parked`: it refused the latest,
+    until there is something newer, or until what it lacks turns up, for which it is asked now and then. `suspect`: an
+    answer was lost, so that it is told once more later. `waiting_since` (UTC) is the oldest news that it does not have.
     """
 
     shared: int
@@ -48,12 +49,14 @@ async def owing(connection: AsyncConnection, partner: int) -> Owing:
     """Count what is owed to one partner."""
     row = _delivery.c
     parked = func.coalesce(row.rejected_version == row.want, False)
+    of_status = row.aspect == Aspect.STATUS.value
+    evses = func.count(row.evse.distinct())  # an EVSE of which the status and the schedule are owed is one
     counts = select(
-        func.count(),
-        func.count().filter((row.acked == row.want) & row.acked_digest.is_not(None)),
-        func.count().filter(row.next_at.is_not(None) & ~parked),
-        func.count().filter(parked),
-        func.count().filter(row.suspect),
+        func.count().filter(of_status),
+        func.count().filter(of_status & (row.acked == row.want) & row.acked_digest.is_not(None)),
+        evses.filter(row.next_at.is_not(None) & ~parked),
+        evses.filter(parked),
+        evses.filter(row.suspect),
     ).where(row.partner == partner)
     # News to it since they came to be shown, or since the EVSE was shared with it if that came later.
     since = case((_presented.c.last_updated > row.shared_at, _presented.c.last_updated), else_=row.shared_at)
@@ -94,12 +97,14 @@ def percentiles(delays_ms: Sequence[int]) -> Delays:
 async def deliveries_page(
     connection: AsyncConnection, partner: int, *, after: int, limit: int, owed_only: bool
 ) -> list[dict[str, Any]]:
-    """A page of what a partner is owed and acknowledged, by EVSE key."""
+    """A page of what a partner is owed and acknowledged, by EVSE key; `place` is where the next page goes on."""
+    place = _delivery.c.evse * 2 + case((_delivery.c.aspect == Aspect.STATUS.value, 0), else_=1)
     query = (
-        select(_delivery, _evse.c.evse_id)
+        select(_delivery, _evse.c.evse_id, place.label("place"))
         .join(_evse, _evse.c.id == _delivery.c.evse)
-        .where(_delivery.c.partner == partner, _delivery.c.evse > after)
-        .order_by(_delivery.c.evse, _delivery.c.aspect)
+        # The first says no more than the second, but is what the index is over.
+        .where(_delivery.c.partner == partner, _delivery.c.evse >= after // 2, place > after)
+        .order_by(_delivery.c.evse, place)
         .limit(limit)
     )
     if owed_only:

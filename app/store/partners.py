@@ -161,12 +161,17 @@ async def _check_free(connection: AsyncConnection, new: Partner) -> None:
     same = _partner.c.name == new.name
     if new.exclusive is not None:
         same = or_(same, _partner.c.exclusive == new.exclusive)
-    query = select(_partner.c.name).where(_partner.c.id != new.id, same).order_by(_partner.c.name != new.name).limit(1)
-    other = (await connection.execute(query)).scalar_one_or_none()
-    if other == new.name:
+    if new.caller is not None:
+        same = or_(same, _partner.c.caller == new.caller)
+    query = select(_partner.c.name, _partner.c.caller).where(_partner.c.id != new.id, same)
+    other = (await connection.execute(query.order_by(_partner.c.name != new.name).limit(1))).one_or_none()
+    if other is None:
+        return
+    if other.name == new.name:
         raise PartnerConflict(f"there is a partner {new.name} already", field="name")
-    if other is not None:
-        raise PartnerConflict(f"{new.exclusive} is served by {other} already", field="configuration")
+    if other.caller is not None and other.caller == new.caller:
+        raise PartnerConflict(f"{other.name} asks with this token already", field="configuration.pullToken")
+    raise PartnerConflict(f"{new.exclusive} is served by {other.name} already", field="configuration")
 
 
 def _partner_from(row: Any, secrets: Secrets | None) -> Partner:

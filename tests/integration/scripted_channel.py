@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.channels.channel import Accepted, Channel, Connection, Lane, Means, Message
 from app.channels.outcomes import Delivered, Outcome
 from app.clock import Clock
-from app.domain.delivery import Notice
+from app.domain.delivery import Aspect, Notice
 from app.domain.partner import Audience, Partner
 from app.domain.presentation import What
 from app.schedule.decisions import Limits
@@ -45,6 +45,7 @@ class Said(msgspec.Struct, frozen=True):
     evse: int
     status: str
     version: int
+    aspect: Aspect = Aspect.STATUS
 
 
 class ScriptedChannel:
@@ -62,6 +63,7 @@ class ScriptedChannel:
         self.said: list[Said] = []
         self.delivered: list[Said] = []
         self.shown: dict[tuple[str, int], str] = {}
+        self.schedules: dict[tuple[str, int], str] = {}
         self.at_once: Counter[str] = Counter()  #: the most requests under way at one time, by partner
         self.at_once_per_evse = 0
         self.connected: list[tuple[str, int]] = []
@@ -111,7 +113,7 @@ class ScriptedChannel:
             self._under_way[key] -= 1
         if isinstance(outcome, Delivered):
             self.delivered.append(said)
-            self.shown[key] = said.status
+            (self.shown if said.aspect is Aspect.STATUS else self.schedules)[key] = said.status
         return outcome
 
 
@@ -123,7 +125,10 @@ class _Connection:
     def translate(self, notice: Notice) -> Message:
         self._channel.translating(notice)
         status = notice.presentation.what.value
-        said = Said(self._partner.name, self._partner.generation, notice.evse.id, status, notice.version)
+        if notice.aspect is Aspect.SCHEDULE:
+            told = notice.announced if self._partner.gets_schedule else ()
+            status = " ".join(f"{one.kind}@{one.begin:%H:%M:%S}" for one in told) or "nothing"
+        said = Said(self._partner.name, self._partner.generation, notice.evse.id, status, notice.version, notice.aspect)
         return Message(status, status, said)
 
     async def deliver(self, message: Message) -> Outcome:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import app.channels.ocpi
-from app.channels.ocpi.channel import RELEASES
+from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.release import Release
 from app.channels.ocpi.status import Status
 from app.channels.ocpi.tables import markdown

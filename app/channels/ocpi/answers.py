@@ -94,6 +94,11 @@ def judge(answer: Answer, *, removal: bool, now: datetime) -> Outcome:
             return Unknown(reason)
 
 
+def is_lacking(outcome: Outcome) -> bool:
+    """Tell whether the partner said that it does not have what the request was about."""
+    return isinstance(outcome, Rejected) and outcome.retry_slowly
+
+
 _ABSENT: Final = Row(404, 404, Verdict.NOT_KNOWN, "it does not know this location or EVSE, or the URL is wrong")
 _NO: Final = Row(400, 499, Verdict.REJECTED, "it does not accept this request")
 

@@ -1,6 +1,7 @@
 """What is announced of an EVSE, in OCPI's words: the `status_schedule`.
 
-Informational: when a period comes, its status is told all the same. Spec: OCPI 2.2.1 mod_locations, StatusSchedule class.
+Informational: when a period comes, its status is told all the same.
+Spec: OCPI 2.2.1 mod_locations, StatusSchedule class.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """What differs from one version of OCPI to the next. A further version is one more of these."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -23,6 +23,8 @@ class Party(msgspec.Struct, frozen=True):
 WritesHeaders: TypeAlias = Callable[[str, Party, Party], dict[str, str]]
 #: Writes the body that changes a status: the uid where it is to be repeated, the status, its `last_updated` (UTC).
 WritesStatus: TypeAlias = Callable[[str | None, Status, datetime], bytes]
+#: Writes the body that changes a schedule: the uid where it is to be repeated, the periods, `last_updated` (UTC).
+WritesSchedule: TypeAlias = Callable[[str | None, Sequence[Mapping[str, Any]], datetime], bytes]
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ class Release(msgspec.Struct, frozen=True):
     objects: Objects
     headers: WritesHeaders
     status_patch: WritesStatus
+    schedule_patch: WritesSchedule
 
     def status(self, what: What) -> Status:
         """Say what is shown in OCPI's word. An EVSE behind the gate is gone: OCPI knows no other way to hide it."""

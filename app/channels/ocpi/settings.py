@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
+from secrets import token_urlsafe
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import field
 
 from app.channels.configuring import checked
 from app.channels.ocpi.release import Party
@@ -14,6 +17,9 @@ from app.domain.errors import InvalidPartner, MalformedEvseId
 from app.domain.evse_id import operator_key
 from app.domain.status import ActualStatus, Kind
 
+#: The fields of a configuration that are kept encrypted and never shown.
+SECRETS: Final = ("token", "pullToken")
+SHORTEST_PULL_TOKEN: Final = 16  #: characters
 LONGEST_URL: Final = 255  #: characters. Spec: OCPI 2.2.1 types, URL type
 _PRINTABLE: Final = re.compile(r"[!-~]+")  # ASCII, no blanks
 # Spec: OCPI 2.2.1 credentials, Credentials object: token string(64), printable ASCII, no blanks.
@@ -32,14 +38,18 @@ class OcpiSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     """One OCPI partner.
 
     `url` is the address of the *receiver* interface of the Locations module as the partner advertises it, used
-    exactly. `token` is the one that the partner made for us, as it is, not in base64. `country_code` and `party_id`
+    exactly; left out, nothing is pushed. `token` is the one that the partner made for us, as it is, not in base64;
+    `pull_token` the one that we made for the partner, with which it asks us. `country_code` and `party_id`
     are the partner's; requests come from each EVSE's own party unless `from_country_code` and `from_party_id` name
     another. `mapping` overrides statuses: `{"COMMISSIONING": "INOPERATIVE", "actual.RESERVED": "BLOCKED"}`.
-    `token_in_base64` is how the token goes out where that is not as the version has it.
+    `token_in_base64` is how the token goes out where that is not as the version has it. `whole_evse`: it is given an
+    EVSE whole when that is first shared, and whenever what was imported of it differs. `schedule`: it is told in
+    advance what is planned.
     """
 
-    url: str
-    token: str
+    url: str | None = None
+    token: str | None = None
+    pull_token: str = field(default_factory=lambda: token_urlsafe(32))
     country_code: str
     party_id: str
     from_country_code: str | None = None
@@ -49,6 +59,8 @@ class OcpiSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     operators: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
     initial_push: bool = False
+    whole_evse: bool = False
+    schedule: bool = False
     uid_in_patch: bool = False
     mapping: dict[str, str] = {}
 
@@ -83,9 +95,18 @@ def ocpi_settings(raw: Mapping[str, Any]) -> OcpiSettings:
         InvalidPartner: it does not fit, with the field at fault and what to enter instead. Never quotes the token.
     """
     settings = checked(raw, OcpiSettings)
-    _check_url(settings.url)
-    if not _TOKEN.fullmatch(settings.token):
-        raise _wrong("token", "a token is 1 to 64 printable ASCII characters without blanks; enter it as issued")
+    if (settings.url is None) != (settings.token is None):
+        missing = "token" if settings.token is None else "url"
+        raise _wrong(missing, "give both url and token, or neither where the partner only pulls")
+    if settings.url is not None:
+        _check_url(settings.url)
+    for field_, token in (("token", settings.token), ("pullToken", settings.pull_token)):
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise _wrong(field_, "a token is 1 to 64 printable ASCII characters without blanks; enter it as issued")
+    if len(settings.pull_token) < SHORTEST_PULL_TOKEN:
+        raise _wrong(
+            "pullToken", f"at least {SHORTEST_PULL_TOKEN} characters: it opens what is shared to whoever has it"
+        )
     _check_party("countryCode", settings.country_code, "partyId", settings.party_id)
     if (settings.from_country_code is None) != (settings.from_party_id is None):
         missing = "fromPartyId" if settings.from_party_id is None else "fromCountryCode"
@@ -99,6 +120,11 @@ def ocpi_settings(raw: Mapping[str, Any]) -> OcpiSettings:
             raise _wrong("operators", f"{operator!r} is no operator id such as DE*ABC, DEABC or +49*810") from None
     _check_mapping(settings.mapping)
     return settings
+
+
+def caller_of(pull_token: str) -> str:
+    """Return what a partner that asks us is known by: its token is stored nowhere where it could be read."""
+    return sha256(pull_token.encode()).hexdigest()
 
 
 def _check_url(url: str) -> None:

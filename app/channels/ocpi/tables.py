@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.channels.ocpi.channel import RELEASES
+from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.release import Release
 from app.channels.ocpi.status import Status
 from app.domain.status import ActualStatus, Kind

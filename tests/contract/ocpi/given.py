@@ -5,8 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from app.channels.channel import Means
-from app.channels.ocpi.channel import OcpiChannel, OcpiConnection
+from app.channels.ocpi.channel import OcpiChannel
+from app.channels.ocpi.connection import OcpiConnection
 from app.channels.outcomes import Outcome
 from app.domain.delivery import Notice
 from app.domain.evse import Evse
@@ -62,10 +65,16 @@ def a_notice(what: What = ActualStatus.AVAILABLE, version: int = 1, **different:
 
 
 @asynccontextmanager
-async def connected(url: str, *, patience: float = 5.0, **different: Any) -> AsyncGenerator[OcpiConnection]:
-    """Open the channel towards `url`, through the same checks as a partner that an operator adds."""
+async def connected(url: str | None, *, patience: float = 5.0, **different: Any) -> AsyncGenerator[OcpiConnection]:
+    """Open the channel towards `url`, through the same checks as a partner that an operator adds.
+
+    Without a `url` it is a partner that only pulls.
+    """
     channel = OcpiChannel()
-    accepted = channel.accept({**CONFIGURATION, "url": url, **different})
+    raw = {**CONFIGURATION, "url": url, **different}
+    if url is None:
+        del raw["url"], raw["token"]
+    accepted = channel.accept(raw)
     partner = Partner(
         id=1,
         name="an eMSP",
@@ -90,12 +99,13 @@ async def told(
 
 
 class Recorder:
-    """A server that writes down what comes in, to the byte, and gives one prepared answer."""
+    """A server that writes down what comes in, to the byte, and gives prepared answers: `first` in turn, then one."""
 
     def __init__(
         self, body: bytes = b'{"status_code":1000,"timestamp":"2026-11-21T08:30:00Z"}', status: int = 200
     ) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.first: list[tuple[int, int]] = []  #: HTTP status and OCPI status code
         self.status = status
         self.body = body
         self.headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
@@ -121,5 +131,17 @@ class Recorder:
                 "body": body,
             }
         )
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        await send({"type": "http.response.body", "body": self.body})
+        status, answer = self.status, self.body
+        if self.first:
+            status, code = self.first.pop(0)
+            answer = b'{"status_code":%d,"timestamp":"2026-11-21T08:30:00Z"}' % code
+        await send({"type": "http.response.start", "status": status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """Method and path of each request."""
+        return [(one["method"], one["path"]) for one in self.requests]
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(one["body"]) for one in self.requests]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.channels.ocpi.channel import RELEASES
 from app.channels.ocpi.fields import Field, ObjectRules, Text, faults
+from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.release import Release
 from app.channels.ocpi.status import Status
 from tests.contract.ocpi.published import published_evse, published_location
@@ -95,7 +95,7 @@ def test_a_status_is_one_of_nine(release: Release) -> None:
         ({"capabilities": "RESERVABLE"}, "capabilities: a string instead of a list"),
         ({"capabilities": ["RESERVABLE", "FLYING"]}, "capabilities[1]: 'FLYING' is no Capability"),
         ({"capabilities": [None]}, "capabilities[0]: null instead of a Capability"),
-        ({"coordinates": {"latitude": 5.1, "longitude": "3.72994"}}, "coordinates.latitude: a number instead of a string"),
+        ({"coordinates": {"latitude": 5.1, "longitude": "3.72994"}}, "coordinates.latitude: a number instead of a string"),  # noqa: E501
         ({"directions": [{"language": "de"}]}, "directions[0].text: missing"),
         ({"status_schedule": {}}, "status_schedule: an object instead of a list"),
         ({"status_schedule": [{"period_begin": "2026-11-21T08:30:00Z"}]}, "status_schedule[0].status: missing"),

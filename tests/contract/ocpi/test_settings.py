@@ -21,8 +21,42 @@ def test_the_least_that_is_needed_gets_the_defaults() -> None:
 
 def test_the_token_is_a_secret_and_stands_nowhere_else() -> None:
     accepted = OcpiChannel().accept(CONFIGURATION)
-    assert accepted.secrets == {"token": TOKEN}
+    assert accepted.secrets["token"] == TOKEN
     assert TOKEN not in str(accepted.configuration)
+
+
+def test_a_token_for_pulling_is_made_where_none_is_given_and_is_a_secret_too() -> None:
+    made = [OcpiChannel().accept(CONFIGURATION) for _ in range(2)]
+    tokens = [one.secrets["pullToken"] for one in made]
+    assert tokens[0] != tokens[1]
+    assert all(len(one) >= 32 for one in tokens)
+    assert made[0].issued(CONFIGURATION) == {"pullToken": tokens[0]}
+    given = OcpiChannel().accept({**CONFIGURATION, "pullToken": tokens[0]})
+    assert given.issued({**CONFIGURATION, "pullToken": tokens[0]}) == {}
+    assert given.caller == made[0].caller != made[1].caller
+    assert tokens[0] not in f"{given.configuration} {given.caller}"
+
+
+def test_a_partner_that_only_pulls_has_neither_address_nor_token() -> None:
+    neither = {name: value for name, value in CONFIGURATION.items() if name not in {"url", "token"}}
+    assert set(OcpiChannel().accept(neither).secrets) == {"pullToken"}
+    for alone, missing in (("url", "token"), ("token", "url")):
+        with pytest.raises(InvalidPartner) as wrong:
+            OcpiChannel().accept({**neither, alone: CONFIGURATION[alone]})
+        assert wrong.value.field == f"configuration.{missing}"
+
+
+@pytest.mark.parametrize("token", ["fifteen-letters", "with a blank in it", "x" * 65, ""])
+def test_a_token_for_pulling_that_could_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
+    with pytest.raises(InvalidPartner) as wrong:
+        OcpiChannel().accept({**CONFIGURATION, "pullToken": token})
+    assert wrong.value.field == "configuration.pullToken"
+    assert not token or token not in str(wrong.value)
+
+
+def test_a_schedule_is_told_only_where_it_is_asked_for() -> None:
+    assert not OcpiChannel().accept(CONFIGURATION).gets_schedule
+    assert OcpiChannel().accept({**CONFIGURATION, "schedule": True}).gets_schedule
 
 
 def test_what_was_accepted_is_accepted_again_after_a_round_through_json() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.channels.ocpi.channel import RELEASES, OcpiChannel
+from app.channels.ocpi.channel import OcpiChannel
+from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.simulator import Emsp
 from app.channels.outcomes import Delivered
 from app.demo.listening import listening

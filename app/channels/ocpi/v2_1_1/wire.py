@@ -6,9 +6,9 @@ Spec: OCPI 2.1.1 mod_locations, EVSE object; eMSP interface, PATCH method.
 """
 
 from app.channels.ocpi.release import Party
-from app.channels.ocpi.v2_2_1.wire import status_patch
+from app.channels.ocpi.v2_2_1.wire import schedule_patch, status_patch
 
-__all__ = ["headers", "status_patch"]
+__all__ = ["headers", "schedule_patch", "status_patch"]
 
 
 def headers(authorization: str, sender: Party, receiver: Party) -> dict[str, str]:  # noqa: ARG001 - 2.1.1 routes nothing

@@ -1,6 +1,8 @@
 """How OCPI 2.2.1 looks on the wire: the headers of a request, and the body that changes a status."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -27,6 +29,18 @@ class StatusPatch(msgspec.Struct, frozen=True, omit_defaults=True):
 def status_patch(uid: str | None, status: Status, last_updated: datetime) -> bytes:
     """Write the body. `DateTime` is UTC with `Z`, at most 25 characters. Spec: OCPI 2.2.1 types, DateTime type."""
     return msgspec.json.encode(StatusPatch(status, rfc3339(last_updated), uid))
+
+
+class SchedulePatch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The whole new schedule: a list that is patched replaces the one before. Spec: as for a status."""
+
+    status_schedule: Sequence[Mapping[str, Any]]
+    last_updated: str
+    uid: str | None = None
+
+
+def schedule_patch(uid: str | None, periods: Sequence[Mapping[str, Any]], last_updated: datetime) -> bytes:
+    return msgspec.json.encode(SchedulePatch(periods, rfc3339(last_updated), uid))
 
 
 def headers(authorization: str, sender: Party, receiver: Party) -> dict[str, str]:

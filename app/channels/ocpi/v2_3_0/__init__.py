@@ -13,4 +13,5 @@ RELEASE: Final = Release(
     objects=objects.OBJECTS,
     headers=wire.headers,
     status_patch=wire.status_patch,
+    schedule_patch=wire.schedule_patch,
 )

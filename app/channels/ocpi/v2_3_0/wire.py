@@ -4,6 +4,6 @@ What 2.3.0 adds to an EVSE (`parking`, `accepted_service_providers`) says nothin
 not mind fields that they do not know. Spec: OCPI 2.3.0 mod_locations, EVSE object; transport_and_format.
 """
 
-from app.channels.ocpi.v2_2_1.wire import headers, status_patch
+from app.channels.ocpi.v2_2_1.wire import headers, schedule_patch, status_patch
 
-__all__ = ["headers", "status_patch"]
+__all__ = ["headers", "schedule_patch", "status_patch"]

@@ -1,0 +1,130 @@
+"""One partner's Locations receiver: what is said to it, step by step, and what comes of it.
+
+A PATCH first. A partner that lacks the EVSE is given it whole, and one that lacks the location that first. Spec: OCPI
+2.2.1 mod_locations, eMSP interface (Receiver).
+"""
+
+import asyncio
+from base64 import b64encode
+from typing import Final
+
+import msgspec
+
+from app.channels.channel import Means, Message
+from app.channels.ocpi.addressing import Unaddressed, evse_url, location_url, unaddressed
+from app.channels.ocpi.answers import is_lacking, judge
+from app.channels.ocpi.partner_release import release_of
+from app.channels.ocpi.release import Party
+from app.channels.ocpi.saying import Saying, saying
+from app.channels.ocpi.settings import OcpiSettings
+from app.channels.outcomes import Apart, Delivered, Outcome, Rejected, Unknown
+from app.channels.transport import Answer, Transport
+from app.domain.delivery import Notice
+from app.domain.evse import Evse
+
+IN_FLIGHT: Final = 32
+
+
+class OcpiConnection:
+    """Says at most two requests for each message, as a claim must outlast them; what is left is said right after."""
+
+    def __init__(self, settings: OcpiSettings, means: Means) -> None:
+        self._settings = settings
+        self._release = release_of(settings)
+        self._authorization = f"Token {_written(settings.token or '', in_base64=self._release.base64_token)}"
+        self._clock = means.clock
+        self._transport = Transport(in_flight=IN_FLIGHT, timeout=means.timeout)
+        self._lacking: set[str] = set()  #: URLs of locations that the partner has shown not to have
+        self._locks: dict[str, asyncio.Lock] = {}  #: so that a location is told once, however many EVSEs wait for it
+
+    def translate(self, notice: Notice) -> Message:
+        """Say it in the partner's words. The digest leaves `last_updated` out, as it moves with every version."""
+        said = saying(self._release, self._settings, notice)
+        if self._settings.url is None:
+            return Message(said.said, said.digest, None)  # it learns of everything when it pulls
+        return Message(said.said, said.digest, unaddressed(notice.evse) or said)
+
+    async def deliver(self, message: Message) -> Outcome:
+        if isinstance(message.content, Unaddressed):
+            # Not parked: no version of the presented status will come with the location that is missing.
+            return Rejected(message.content.reason, retry_slowly=True, asked=False)
+        said: Saying = message.content
+        evse, release = said.notice.evse, self._release
+        url = evse_url(self._url, evse)
+        lacks_location = location_url(self._url, evse) in self._lacking and not said.removal
+        if (said.whole or lacks_location) and (body := said.evse(release)) is not None:
+            return await (
+                self._after_location(said, url, body) if lacks_location else self._send_whole(said, url, body)
+            )
+        outcome = await self._send("PATCH", url, said, said.patch(release, with_uid=self._settings.uid_in_patch))
+        if not is_lacking(outcome) or (body := said.evse(release)) is None:
+            return outcome
+        return await self._send_whole(said, url, body)
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def _after_location(self, said: Saying, url: str, body: bytes) -> Outcome:
+        """PUT the EVSE, and before it the location that the partner lacks."""
+        at = location_url(self._url, said.notice.evse)
+        lock = self._locks.setdefault(at, asyncio.Lock())
+        waits = lock.locked()
+        async with lock:
+            if at in self._lacking:
+                if waits:  # whoever told it before us was not heard; we have no time left to wait for an answer as well
+                    return Apart("its location was not told yet")
+                return await self._with_location(said, at, url, body)
+        return await self._send_whole(said, url, body)
+
+    async def _with_location(self, said: Saying, at: str, url: str, body: bytes) -> Outcome:
+        self._lacking.discard(at)
+        location = said.location(self._release)
+        if location is None:
+            return Rejected("it does not know the location, which was never imported here", retry_slowly=True)
+        told = await self._send("PUT", at, said, location)
+        if isinstance(told, Unknown):
+            return _disturbing(told)
+        if not isinstance(told, Delivered):
+            return told
+        return _disturbing(await self._send("PUT", url, said, body))
+
+    async def _send_whole(self, said: Saying, url: str, body: bytes) -> Outcome:
+        outcome = await self._send("PUT", url, said, body)
+        if is_lacking(outcome) and said.notice.location is not None:
+            self._lacking.add(location_url(self._url, said.notice.evse))
+            return Apart(f"its location is told first: {_reason(outcome)}")
+        return outcome
+
+    async def _send(self, method: str, url: str, said: Saying, body: bytes) -> Outcome:
+        sender = self._settings.sender or _party(said.notice.evse)
+        headers = self._release.headers(self._authorization, sender, self._settings.receiver)
+        sent = await self._transport.send(method, url, headers=headers, body=body)
+        if isinstance(sent, Answer):
+            return judge(sent, removal=said.removal, now=self._clock.now())
+        return sent
+
+    @property
+    def _url(self) -> str:
+        return self._settings.url or ""
+
+
+def _written(token: str, *, in_base64: bool) -> str:
+    # The specification's own samples encode a newline with the token; it does not belong there.
+    return b64encode(token.encode()).decode() if in_base64 else token
+
+
+def _party(evse: Evse) -> Party:
+    return Party(evse.country, evse.party)
+
+
+def _reason(outcome: Outcome) -> str:
+    return outcome.reason if isinstance(outcome, Rejected) else ""
+
+
+def _disturbing(outcome: Outcome) -> Outcome:
+    """Note that what the partner has of the other EVSEs at this location may be gone.
+
+    A PUT replaces, and what it leaves out is empty afterwards: should the partner have had the location after all, for
+    another replica told it at the same time, then it has lost its EVSEs.
+    """
+    return msgspec.structs.replace(outcome, disturbs=True)
