@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.converting import evse_object, location_object
 from app.channels.ocpi.fields import faults
+from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.release import Release
 from app.channels.ocpi.status import Status
 from app.domain.location import PublishedLocation

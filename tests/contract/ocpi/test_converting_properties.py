@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.channels.ocpi.converting import evse_object, location_object
@@ -26,6 +26,8 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
     max_leaves=9,
 )
+# A loaded machine is slow to make an object of a hundred fields, which says nothing about what is made of it.
+patient = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 SCHEDULE = (
     Period(NOW, NOW + timedelta(hours=1), Status.INOPERATIVE),
     Period(NOW + timedelta(days=1), None, Status.PLANNED),
@@ -52,6 +54,7 @@ def assert_holds(rules: ObjectRules, told: dict[str, Any] | None, *, as_imported
 
 
 @each_target
+@patient
 @given(data=st.data(), source=sources)
 def test_an_evse_is_told_without_faults(target: Release, source: Release, data: st.DataObject) -> None:
     imported = data.draw(odd(source.objects.evse))
@@ -66,6 +69,7 @@ def test_an_evse_is_told_without_faults(target: Release, source: Release, data: 
 
 
 @each_target
+@patient
 @given(data=st.data(), source=sources)
 def test_a_location_is_told_without_faults(target: Release, source: Release, data: st.DataObject) -> None:
     imported = data.draw(odd(source.objects.location))
@@ -77,6 +81,7 @@ def test_a_location_is_told_without_faults(target: Release, source: Release, dat
 
 
 @each_target
+@patient
 @given(
     imported=st.dictionaries(st.text(max_size=9), JUNK, max_size=4), version=st.sampled_from([*RELEASES, "2.2", "3.0"])
 )
@@ -88,6 +93,7 @@ def test_any_json_object_is_told_without_faults_or_not_at_all(
 
 
 @each_target
+@patient
 @given(data=st.data())
 def test_what_holds_is_told_as_it_was_imported_in_the_same_version(target: Release, data: st.DataObject) -> None:
     rules = target.objects.evse
@@ -103,6 +109,7 @@ def test_what_holds_is_told_as_it_was_imported_in_the_same_version(target: Relea
 
 
 @each_target
+@patient
 @given(data=st.data())
 def test_what_holds_in_the_older_of_the_later_versions_loses_nothing_in_the_newer(
     target: Release, data: st.DataObject

@@ -95,11 +95,7 @@ def test_a_status_is_one_of_nine(release: Release) -> None:
         ({"capabilities": "RESERVABLE"}, "capabilities: a string instead of a list"),
         ({"capabilities": ["RESERVABLE", "FLYING"]}, "capabilities[1]: 'FLYING' is no Capability"),
         ({"capabilities": [None]}, "capabilities[0]: null instead of a Capability"),
-<<<<<<< HEAD
-        ({"coordinates": {"latitude": 5.1, "longitude": "3.72994"}}, "coordinates.latitude: a number instead of a string"),  # noqa: E501
-=======
         ({"coordinates": {"longitude": "3.729944"}}, "coordinates.latitude: missing"),
->>>>>>> 0f647f0 (Tell apart in the tests what is told of EVSEs and of Locations, and pin what mutations got past)
         ({"directions": [{"language": "de"}]}, "directions[0].text: missing"),
         ({"status_schedule": {}}, "status_schedule: an object instead of a list"),
         ({"status_schedule": [{"period_begin": "2026-11-21T08:30:00Z"}]}, "status_schedule[0].status: missing"),
