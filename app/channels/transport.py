@@ -16,7 +16,7 @@ from app.channels.outcomes import NotSent, Refused, Unknown
 from app.channels.tls_failures import REMEDIES, TlsFailure, tls_failure
 
 PER_CLIENT: Final = 4  #: requests in flight a client; httpx's pool slows down quadratically beyond
-LARGEST_ANSWER: Final = 256 * 1024  #: bytes of an answer that are read
+LARGEST_ANSWER: Final = 256 * 1024  #: bytes of an answer that are read, unless more is asked for
 KEEP_ALIVE_SECONDS: Final = 90.0
 LAST_PORT: Final = 65535
 TRIMMED: Final = 500  #: characters of a partner's words that are kept
@@ -72,14 +72,18 @@ class Transport:
         timeout: float,
         tls: ssl.SSLContext | None = None,
         remedies: Mapping[TlsFailure, str] = REMEDIES,
+        largest: int = LARGEST_ANSWER,
     ) -> None:
         """`timeout` is in seconds, from connecting to the last byte of the answer.
+
+        No more than `largest` bytes of an answer are read.
 
         `tls` is by default one that trusts the public CAs and presents no certificate. `remedies` are total: what the
         operator is told to do about each failure of TLS, in the words of the channel's own configuration.
         """
         self._timeout = timeout
         self._remedies = remedies
+        self._largest = largest
         self._presents = tls is not None
         self._to_be_heard = self._presents  #: whether the partner may have something against our certificate
         limits = httpx.Limits(
@@ -126,7 +130,7 @@ class Transport:
             async with asyncio.timeout(self._timeout):
                 response = await client.send(request, stream=True)
                 try:
-                    received = await _limited(response)
+                    received = await _limited(response, self._largest)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -168,13 +172,13 @@ def _refusal(failure: TlsFailure, error: ssl.SSLError) -> str:
     return f"it does not take our TLS certificate, or wants one: {error.reason}, {failure}"
 
 
-async def _limited(response: httpx.Response) -> bytes:
+async def _limited(response: httpx.Response, largest: int) -> bytes:
     received = bytearray()
     async for chunk in response.aiter_bytes():
         received += chunk
-        if len(received) >= LARGEST_ANSWER:
+        if len(received) >= largest:
             break
-    return bytes(received[:LARGEST_ANSWER])
+    return bytes(received[:largest])
 
 
 def _check(request: httpx.Request) -> None:
