@@ -13,8 +13,8 @@ from litestar.types import ASGIApp, Scope
 
 from app.channels.driver_app.settings import fresh_secret
 from app.channels.driver_app.simulator import AppReceiver
-from app.channels.ocpi.judging import Wrong
-from app.channels.ocpi.simulator import Emsp
+from app.channels.ocpi.emsp_body import Change
+from app.channels.ocpi.simulator import Behaviour, Emsp
 from app.channels.oicp.simulator import Hub
 from app.clock import Clock, SystemClock
 from tests.trouble.doorway import Doorway
@@ -58,15 +58,17 @@ class TwofoldEmsp(Emsp):
     """The same; it answers that it has taken what it drops for being older."""
 
     def __init__(self, clock: Clock, token: str) -> None:
-        super().__init__(clock, token)
+        super().__init__(clock, token, behaviour=Behaviour(checks_order=True))
         self.written: dict[str, str] = {}
         self.told: list[Told] = []
 
-    def _apply(self, key: str, status: str, last_updated: str) -> Wrong | None:
-        self.written[key] = status
-        self.told.append(Told(key, status, None, last_updated))
-        objection = super()._apply(key, status, last_updated)
-        return None if objection is not None and "went back" in objection.what else objection
+    def _out_of_order(self, change: Change) -> str | None:
+        for key, evse in change.evses():
+            if "status" in evse:
+                self.written[key] = evse["status"]
+                self.told.append(Told(key, evse["status"], None, evse["last_updated"]))
+        objection = super()._out_of_order(change)
+        return None if objection is not None and "went back" in objection else objection
 
 
 class Receivers:

@@ -1,38 +1,32 @@
-"""What a strict eMSP demands of a request that changes the status of an EVSE. Pure, for the simulator.
+"""What a strict eMSP demands of a request to its Locations receiver, up to its body. Pure, for the simulator.
 
-`last_updated` is demanded in 2.1.1 too, which only advises it.
-
-Spec: OCPI 2.2.1 transport_and_format; mod_locations, eMSP interface; types, DateTime type.
+Spec: OCPI 2.2.1 transport_and_format; mod_locations, eMSP interface.
 """
 
 import re
 from base64 import b64encode
 from collections.abc import Iterable
 from hmac import compare_digest
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 import msgspec
 
 from app.channels.ocpi.release import Party
-from app.channels.ocpi.status import Status
-from app.domain.errors import MalformedInstant
-from app.domain.instant import parse_instant
 
-#: The fields of an EVSE. Spec: OCPI 2.2.1 mod_locations, EVSE object.
-FIELDS: Final = frozenset(
-    {
-        *("uid", "evse_id", "status", "status_schedule", "capabilities", "connectors", "floor_level", "coordinates"),
-        *("physical_reference", "directions", "parking_restrictions", "images", "last_updated"),
-    }
-)
-LONGEST_TIME: Final = 25  #: characters of a DateTime
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _SEGMENT: Final = re.compile(r"(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+", re.ASCII)
 _IDS: Final = frozenset({"x-request-id", "x-correlation-id"})
 _NEWLINE: Final = "\n"
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}", re.ASCII)
 _PARTY: Final = re.compile(r"[A-Za-z0-9]{3}", re.ASCII)
+#: What is asked of what: how many segments the URL has below the receiver's. A PATCH of a Location is allowed too, but
+#: says nothing that the PATCH of an EVSE does not say better; Connectors have nothing that changes with time.
+_DEPTHS: Final = {"PATCH": (4,), "PUT": (3, 4), "GET": (3, 4, 5)}
+_SHAPES: Final = {
+    3: "{country_code}/{party_id}/{location_id}",
+    4: "{country_code}/{party_id}/{location_id}/{evse_uid}",
+    5: "{country_code}/{party_id}/{location_id}/{evse_uid}/{connector_id}",
+}
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -49,13 +43,28 @@ class Expected(msgspec.Struct, frozen=True):
         return self.version != "2.1.1"
 
 
-class Change(msgspec.Struct, frozen=True):
-    """What a right request says. `key` names the EVSE as `{location}/{uid}`; 2.1.1 has no `request_id`."""
+class Address(msgspec.Struct, frozen=True):
+    """What a URL names: a Location, an EVSE in it, or a Connector of that."""
 
-    key: str
-    status: str
-    last_updated: str
+    country: str
+    party: str
+    location: str
+    uid: str | None = None
+    connector: str | None = None
+
+    @property
+    def key(self) -> str:
+        """`{location}` or `{location}/{uid}`."""
+        return self.location if self.uid is None else f"{self.location}/{self.uid}"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request that is right as far as its body; 2.1.1 has no `request_id`."""
+
+    method: str
+    address: Address
     request_id: str | None
+    body: bytes
 
 
 class Wrong(Exception):
@@ -70,7 +79,7 @@ class Wrong(Exception):
 
 def judged(
     expected: Expected, *, method: str, path: str, query: bytes, headers: Iterable[tuple[str, str]], body: bytes
-) -> Change:
+) -> Asked:
     """Read a request, whose `path` is still percent-encoded.
 
     Raises:
@@ -78,14 +87,17 @@ def judged(
     """
     given = [(name.lower(), value) for name, value in headers]
     _check_token(_header(given, "authorization"), expected)
-    if method != "PATCH":
-        raise Wrong(f"{method} instead of PATCH", 405, 2000)
-    country, party, location, uid = _segments(expected.path, path)
+    if method not in _DEPTHS:
+        raise Wrong(f"{method}, which a Locations receiver does not have", 405, 2000)
+    address = _address(method, expected.path, path)
     if query:
-        raise Wrong("a query after the EVSE's URL", 404, 2001)
-    if not (_COUNTRY.fullmatch(country) and _PARTY.fullmatch(party)):
-        raise Wrong(f"{country}/{party} is no country code and party id", 404, 2001)
-    if _header(given, "content-type") != "application/json":
+        raise Wrong("a query after the URL of an object", 404, 2001)
+    if not (_COUNTRY.fullmatch(address.country) and _PARTY.fullmatch(address.party)):
+        raise Wrong(f"{address.country}/{address.party} is no country code and party id", 404, 2001)
+    if method == "GET":
+        if body:
+            raise Wrong("a GET with a body", 400, 2001)
+    elif _header(given, "content-type") != "application/json":
         raise Wrong("Content-Type is not application/json", 415, 2001)
     request_id = None
     if expected.routes:
@@ -93,8 +105,7 @@ def judged(
         request_id = _header(given, "x-request-id")
     elif strange := sorted({name for name, _ in given if name.startswith("ocpi-") or name in _IDS}):
         raise Wrong(f"{', '.join(strange)}, which OCPI {expected.version} does not have", 200, 2001)
-    status, last_updated = _body(body, uid)
-    return Change(f"{location}/{uid}", status, last_updated, request_id)
+    return Asked(method, address, request_id, body)
 
 
 def _header(given: list[tuple[str, str]], name: str) -> str:
@@ -107,30 +118,38 @@ def _header(given: list[tuple[str, str]], name: str) -> str:
 
 
 def _check_token(given: str, expected: Expected) -> None:
-    token, in_base64 = expected.token, expected.version != "2.1.1"
-    if compare_digest(given.encode(), f"Token {_base64(token) if in_base64 else token}".encode()):
+    token, encoded = expected.token, expected.version != "2.1.1"
+    if compare_digest(given.encode(), f"Token {in_base64(token) if encoded else token}".encode()):
         return
-    if given == f"Token {token if in_base64 else _base64(token)}":
-        raise Wrong(f"the token is {'not ' if in_base64 else ''}in base64", 401, 2000)
-    if given == f"Token {_base64(token + _NEWLINE)}":
+    if given == f"Token {token if encoded else in_base64(token)}":
+        raise Wrong(f"the token is {'not ' if encoded else ''}in base64", 401, 2000)
+    if given == f"Token {in_base64(token + _NEWLINE)}":
         raise Wrong("a newline was encoded with the token", 401, 2000)
     raise Wrong("another token", 401, 2000)
 
 
-def _base64(token: str) -> str:
+def in_base64(token: str) -> str:
+    """Write a token as it goes out from 2.2 on.
+
+    Spec: OCPI 2.2.1 transport_and_format, Authorization header.
+    """
     return b64encode(token.encode()).decode()
 
 
-def _segments(receiver: str, path: str) -> list[str]:
+def _address(method: str, receiver: str, path: str) -> Address:
     if not path.startswith(f"{receiver}/"):
         raise Wrong(f"not below {receiver}/", 404, 2001)
     segments = path.removeprefix(f"{receiver}/").split("/")
-    if len(segments) != 4:  # noqa: PLR2004 - country code, party id, location id, EVSE uid
-        raise Wrong("not {country_code}/{party_id}/{location_id}/{evse_uid}", 404, 2001)
+    if len(segments) not in _DEPTHS[method]:
+        shapes = " or ".join(_SHAPES[one] for one in _DEPTHS[method])
+        raise Wrong(f"{method} of something that is not {shapes}", 404, 2001)
     for segment in segments:
         if not _SEGMENT.fullmatch(segment):
             raise Wrong(f"the segment {segment!r} is empty or not percent-encoded", 404, 2001)
-    return [unquote(segment, errors="strict") for segment in segments]
+    try:
+        return Address(*(unquote(segment, errors="strict") for segment in segments))
+    except UnicodeDecodeError:
+        raise Wrong("a segment is not UTF-8", 404, 2001) from None
 
 
 def _check_routing(given: list[tuple[str, str]], receiver: Party) -> None:
@@ -142,31 +161,3 @@ def _check_routing(given: list[tuple[str, str]], receiver: Party) -> None:
     sender = Party(_header(given, "ocpi-from-country-code"), _header(given, "ocpi-from-party-id"))
     if not (_COUNTRY.fullmatch(sender.country) and _PARTY.fullmatch(sender.party)):
         raise Wrong(f"{sender.country} {sender.party} is no party to come from", 200, 2001)
-
-
-def _body(body: bytes, uid: str) -> tuple[str, str]:
-    try:
-        given: Any = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        raise Wrong("the body is not JSON", 400, 2001) from None
-    if not isinstance(given, dict):
-        raise Wrong("the body is not an object", 200, 2001)
-    if unknown := given.keys() - FIELDS:
-        raise Wrong(f"unknown fields {', '.join(sorted(unknown))}", 200, 2001)
-    if given.get("uid", uid) != uid:
-        raise Wrong("the uid in the body is not the one in the URL", 200, 2001)
-    if given.get("status") not in {one.value for one in Status}:
-        raise Wrong(f"status {given.get('status')!r} is none of OCPI's", 200, 2001)
-    return given["status"], _last_updated(given.get("last_updated"))
-
-
-def _last_updated(given: Any) -> str:
-    if not isinstance(given, str):
-        raise Wrong("no last_updated, which is mandatory", 200, 2001)
-    if len(given) > LONGEST_TIME or not _TIME.fullmatch(given):
-        raise Wrong(f"last_updated {given} is not UTC with Z in at most {LONGEST_TIME} characters", 200, 2001)
-    try:
-        parse_instant(given)
-    except MalformedInstant as error:
-        raise Wrong(f"last_updated {given}: {error}", 200, 2001) from None
-    return given

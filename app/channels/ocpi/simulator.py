@@ -1,69 +1,50 @@
 """A simulated eMSP that offers a Locations receiver and judges whatever comes in, for the demo and for tests.
 
-Stricter than real ones: what is merely advised to clients is an error here.
+Stricter than real ones: what is merely advised to clients is an error here. `judging.py`, `emsp_body.py` and
+`emsp_schedule.py` judge a request by itself, `emsp_order.py` and `emsp_traffic.py` their sequence; `emsp_records.py`
+is what it keeps; `pulling.py` is how it reads what the other side offers. This file puts it together, and misbehaves.
 """
 
-import asyncio
 from collections import Counter
-from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import msgspec
 from litestar import Litestar, Request, Response, route
 from litestar.datastructures import State
-from litestar.response.base import ASGIResponse
 
-from app.channels.ocpi.judging import Expected, Wrong, judged
+from app.channels.ocpi import emsp_answers
+from app.channels.ocpi.channel import RELEASES
+from app.channels.ocpi.emsp_answers import SUCCESS, Cut, Reply, while_connected
+from app.channels.ocpi.emsp_behaviour import LATE, REQUEST_KINDS, Behaviour, Faults, RequestKind, Trouble
+from app.channels.ocpi.emsp_body import Change, read_change
+from app.channels.ocpi.emsp_late import LateChanges
+from app.channels.ocpi.emsp_order import Order
+from app.channels.ocpi.emsp_records import Received, Records, Requested
+from app.channels.ocpi.emsp_refusals import refusal
+from app.channels.ocpi.emsp_traffic import Traffic
+from app.channels.ocpi.emsp_view import View
+from app.channels.ocpi.judging import Asked, Expected, Wrong, judged
+from app.channels.ocpi.pulling import Puller
 from app.channels.ocpi.release import Party
 from app.clock import Clock
-from app.domain.instant import parse_instant, rfc3339
+
+__all__ = ["Behaviour", "Emsp", "Received", "Requested", "Trouble"]
 
 PATH: Final = "/ocpi/emsp/{}/locations"  #: with the version in it
 PARTY: Final = Party("DE", "EMS")
 _METHODS: Final = ("GET", "PUT", "PATCH", "POST", "DELETE")
 
 
-class Received(NamedTuple):
-    """A change that was accepted. `at` is the eMSP's own time (UTC), `last_updated` the sender's, as it was written."""
-
-    at: datetime
-    key: str
-    status: str
-    last_updated: str
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """What is answered: HTTP status, OCPI status code, a message."""
-
-    http: int
-    ocpi: int
-    message: str
-    headers: dict[str, str] = {}
-
-
-SUCCESS: Final = Reply(200, 1000, "Success")
-UNKNOWN_LOCATION: Final = Reply(404, 2003, "Unknown Location")
-
-#: Faults in which nothing is applied and a proper answer is given.
-FAULTS: Final = {
-    "401": Reply(401, 2000, "Invalid token"),
-    "429": Reply(429, 2000, "Too many requests", {"Retry-After": "1"}),
-    "500": Reply(500, 3000, "Out of order"),
-    "2001": Reply(200, 2001, "Invalid parameter"),
-    "3000": Reply(200, 3000, "Generic server error"),
-}
-
-
 class Emsp:
     """One eMSP. `url(base)` is the Locations receiver URL that it advertises when `app` listens at `base`.
 
-    `shown` is what its drivers see, `received` everything it accepted, `wrong` what it had to object to; EVSEs are
-    named `{location}/{uid}`. It speaks one `version` of OCPI. `known` are those it has; others are answered with 404.
-    `delay` is in seconds.
+    `shown` is what its drivers see, REMOVED ones too, and `schedules` what they see of the future; `received` every
+    status it accepted, `requests` every right change that came, `wrong` what it had to object to, `unknown` the
+    fields its version does not have. EVSEs are named `{location}/{uid}`. `passes` are the names of fields that may be
+    sent though the version does not have them.
 
-    `fault` makes it misbehave until it is `None` again: `401 429 500 2001 3000` answer that, `garbage` answers HTML;
-    none of these apply anything. `cut` applies and then drops the connection, `slow` applies and lets the sender
-    wait for `slowness` seconds.
+    It speaks one `version` of OCPI. `known` are the EVSEs it has; a PATCH of others is answered with 404, and only a
+    PUT makes them known; `None` lets it take everything. `delay`, `slow_by` and `late_by` are seconds. `fault` is the
+    trouble that every request gets, `faults` scripts and draws it, and `faults_of` does so for one kind of requests.
     """
 
     def __init__(
@@ -75,21 +56,31 @@ class Emsp:
         *,
         party: Party = PARTY,
         version: str = "2.2.1",
+        passes: set[str] | None = None,
+        behaviour: Behaviour | None = None,
     ) -> None:
-        self.shown: dict[str, str] = {}
         self.received: list[Received] = []
+        self.requests: list[Requested] = []
         self.wrong: list[str] = []
-        self.fault: str | None = None
-        self.slowness = 30.0
-        self.known = known
+        self.unknown: Counter[str] = Counter()
+        self.faults = Faults()
+        self.faults_of = {kind: Faults() for kind in REQUEST_KINDS}
+        self.slow_by = 30.0
+        self.late_by = 5.0
+        self.known = None if known is None else set(known)
         self.delay = delay
         self.party = party
+        self.passes = passes or set()
+        self.behaviour = behaviour or Behaviour()
         self._clock = clock
+        self._version = version
+        self._objects = RELEASES[version].objects
         self._path = PATH.format(version)
         self._expected = Expected(version=version, token=token, receiver=party, path=self._path)
-        self._last: dict[str, tuple[datetime, str]] = {}
-        self._under_way: Counter[str] = Counter()
-        self._request_ids: set[str | None] = set()
+        self._records = Records()
+        self._order = Order()
+        self._traffic = Traffic()
+        self._late = LateChanges(self._apply)
         handler = route([self._path, f"{self._path}/{{rest:path}}"], http_method=list(_METHODS), status_code=200)(
             _receive
         )
@@ -98,106 +89,154 @@ class Emsp:
     def url(self, base: str) -> str:
         return base + self._path
 
-    async def receive(self, request: Request[Any, Any, Any]) -> Response[Any] | ASGIResponse:
+    @property
+    def shown(self) -> dict[str, str]:
+        return self._records.shown
+
+    @property
+    def schedules(self) -> dict[str, list[Any]]:
+        return self._records.schedules
+
+    @property
+    def locations(self) -> dict[str, dict[str, Any]]:
+        return self._records.locations
+
+    @property
+    def evses(self) -> dict[str, dict[str, Any]]:
+        return self._records.evses
+
+    @property
+    def wiped(self) -> list[str]:
+        """The EVSEs that went, each time, because their Location was PUT without them."""
+        return self._records.wiped
+
+    @property
+    def fault(self) -> Trouble | None:
+        return self.faults.always
+
+    @fault.setter
+    def fault(self, trouble: Trouble | None) -> None:
+        self.faults.always = trouble
+
+    @property
+    def under_way(self) -> int:
+        """The number of changes that came, and whose senders still wait for an answer."""
+        return self._traffic.under_way
+
+    @property
+    def pending(self) -> int:
+        """The number of changes that are still to be applied."""
+        return len(self._late)
+
+    def apply_pending(self) -> None:
+        """Apply them now, in the order in which they came."""
+        self._late.apply_all()
+
+    async def settled(self) -> None:
+        """Wait until no change is still to be applied."""
+        await self._late.none_left()
+
+    def view(self) -> View:
+        """Return what was pushed, as it is now."""
+        return View.of(self._records.locations, self._records.evses, self._records.location_of)
+
+    async def pull(self, versions_url: str, token: str, *, since: View | None = None, limit: int | None = None) -> View:
+        """Read what the other side offers: all of it, or what has changed `since`; its faults are added to `wrong`.
+
+        Raises:
+            PullFailed: it gave no answer to read.
+        """
+        async with Puller(self._version, self._objects, token, self.party, passes=self.passes) as puller:
+            try:
+                return await puller.pull(versions_url, since=since, limit=limit)
+            finally:
+                self.wrong += puller.wrong
+
+    async def receive(self, request: Request[Any, Any, Any]) -> Response[Any]:
         """Judge one request, apply it unless it is wrong or a fault forbids, and answer."""
         try:
-            change = judged(
-                self._expected,
-                method=request.method,
-                path=request.scope["raw_path"].decode("ascii", "replace"),
-                query=request.scope["query_string"],
-                headers=request.headers.multi_items(),
-                body=await request.body(),
-            )
+            answer = await self._answer(request)
         except Wrong as wrong:
-            return self._object(request, wrong)
-        if change.request_id in self._request_ids:
-            return self._object(request, Wrong(f"X-Request-ID {change.request_id} was used before", 200, 2001))
-        self._request_ids |= {change.request_id} - {None}
-        self._under_way[change.key] += 1
-        try:
-            if self._under_way[change.key] > 1:
-                return self._object(request, Wrong(f"{change.key}: two requests under way at once", 200, 2001))
-            await _while_connected(request, self.delay)
-            if (fault := FAULTS.get(self.fault or "")) is not None:
-                return self._reply(request, fault)
-            if self.fault == "garbage":
-                return Response(b"<html><body>It works!</body></html>", media_type="text/html")
-            if self.known is not None and change.key not in self.known:
-                return self._reply(request, UNKNOWN_LOCATION)
-            if objection := self._apply(change.key, change.status, change.last_updated):
-                return self._object(request, objection)
-            if self.fault == "cut":
-                return Cut()
-            if self.fault == "slow":
-                await _while_connected(request, self.slowness)
-            return self._reply(request, SUCCESS)
-        finally:
-            self._under_way[change.key] -= 1
+            self.wrong.append(f"{request.method} {_path(request)}: {wrong.what}")
+            answer = Reply(wrong.http, wrong.ocpi, wrong.what)
+        if not isinstance(answer, Reply):
+            return answer
+        party = self.party if self._expected.routes else None
+        return emsp_answers.enveloped(answer, request, party, at=self._clock.now())
 
-    def _apply(self, key: str, status: str, last_updated: str) -> Wrong | None:
-        moment = parse_instant(last_updated)
-        before, shown = self._last.get(key, (None, status))
-        if before is not None and moment < before:
-            return Wrong(f"{key}: last_updated went back from {rfc3339(before)} to {last_updated}", 200, 2001)
-        # The same state once more is how a sender makes sure; another state needs a later time.
-        if moment == before and status != shown:
-            return Wrong(f"{key}: {shown} and {status} have the same last_updated {last_updated}", 200, 2001)
-        self._last[key] = (moment, status)
-        self.shown[key] = status
-        self.received.append(Received(self._clock.now(), key, status, last_updated))
-        return None
+    async def _answer(self, request: Request[Any, Any, Any]) -> Reply | Response[Any]:
+        asked = judged(
+            self._expected,
+            method=request.method,
+            path=_path(request),
+            query=request.scope["query_string"],
+            headers=request.headers.multi_items(),
+            body=await request.body(),
+        )
+        if self._traffic.used_before(asked.request_id):
+            raise Wrong(f"X-Request-ID {asked.request_id} was used before", 200, 2001)
+        if asked.method == "GET":
+            return self._read(asked)
+        change = read_change(self._version, self._objects, asked, self.passes)
+        with self._traffic.turn_of(change.key) as wrong:
+            if wrong is not None:
+                raise Wrong(wrong, 200, 2001)
+            return await self._change(change, request)
 
-    def _object(self, request: Request[Any, Any, Any], wrong: Wrong) -> Response[Any]:
-        self.wrong.append(f"{request.method} {request.scope['raw_path'].decode('ascii', 'replace')}: {wrong.what}")
-        return self._reply(request, Reply(wrong.http, wrong.ocpi, wrong.what))
+    def _read(self, asked: Asked) -> Reply | Response[Any]:
+        trouble = self._trouble("GET")
+        if (reply := emsp_answers.instead(trouble, self.behaviour.retry_after)) is not None:
+            return reply
+        stored = self._records.read(asked.address)
+        return emsp_answers.UNKNOWN_LOCATION if stored is None else Reply(200, 1000, "Success", data=stored)
 
-    def _reply(self, request: Request[Any, Any, Any], reply: Reply) -> Response[Any]:
-        repeated = {
-            answered: value
-            for answered, asked in (
-                ("X-Request-ID", "X-Request-ID"),
-                ("X-Correlation-ID", "X-Correlation-ID"),
-                ("OCPI-to-country-code", "OCPI-from-country-code"),
-                ("OCPI-to-party-id", "OCPI-from-party-id"),
-            )
-            if (value := request.headers.get(asked)) is not None
-        }
-        from_us = {}
-        if self._expected.routes:
-            from_us = {"OCPI-from-country-code": self.party.country, "OCPI-from-party-id": self.party.party}
-        envelope = {
-            "status_code": reply.ocpi,
-            "status_message": reply.message,
-            "timestamp": rfc3339(self._clock.now()),
-        }
-        return Response(envelope, status_code=reply.http, headers={**repeated, **from_us, **reply.headers})
+    async def _change(self, change: Change, request: Request[Any, Any, Any]) -> Reply | Response[Any]:
+        if out_of_order := self._out_of_order(change):
+            raise Wrong(out_of_order, 200, 2001)
+        trouble = self._trouble(change.kind)
+        self.requests.append(Requested(self._clock.now(), change.kind, change.key, change.body, trouble))
+        self.unknown.update(change.unknown)
+        await while_connected(request, self.delay)
+        if (reply := emsp_answers.instead(trouble, self.behaviour.retry_after)) is not None:
+            return reply
+        if (no := refusal(change, self.behaviour, self._records, self.known)) is not None:
+            return no
+        if trouble in LATE:
+            late = self._late.put_off(change, self.late_by)
+            if trouble == "late-silent":
+                await emsp_answers.wait_for(late.applied, request)
+            return Reply(500, 3000, "Out of order") if trouble == "late-500" else Cut()
+        self._apply(change)
+        if trouble == "slow":
+            await while_connected(request, self.slow_by)
+        return Cut() if trouble == "cut" else SUCCESS
+
+    def _out_of_order(self, change: Change) -> str | None:
+        return self._order.broken_by(change.sayings())
+
+    def _trouble(self, kind: RequestKind) -> Trouble | None:
+        own = self.faults_of[kind]
+        return self.faults.next() if own.silent else own.next()
+
+    def _apply(self, change: Change) -> None:
+        """Store it, and whom it concerns is known from now on; a Location that is PUT takes its EVSEs with it."""
+        if self.behaviour.checks_order and self._records.has_newer(change):
+            return
+        self._records.apply(change)
+        if self.known is not None and change.kind == "PUT location":
+            self.known = {key for key in self.known if not key.startswith(f"{change.key}/")}
+        now = self._clock.now()
+        for key, evse in change.evses():
+            if self.known is not None:
+                self.known.add(key)
+            if "status" in evse:
+                self.received.append(Received(now, key, evse["status"], evse["last_updated"]))
 
 
-class Cut(ASGIResponse):
-    """An answer that is promised and never comes: the server closes the connection after it."""
-
-    def __init__(self) -> None:
-        super().__init__(body=b"")
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002 - ASGI's signature
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"500")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"status_code"', "more_body": True})
-
-
-async def _receive(request: Request[Any, Any, Any]) -> Response[Any] | ASGIResponse:
+async def _receive(request: Request[Any, Any, Any]) -> Response[Any]:
     emsp: Emsp = request.app.state.emsp
     return await emsp.receive(request)
 
 
-async def _while_connected(request: Request[Any, Any, Any], seconds: float) -> None:
-    """Wait for `seconds`, or until the sender hangs up: what it sends next is not at the same time as this."""
-    if seconds <= 0:
-        return
-    try:
-        async with asyncio.timeout(seconds):
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-    except TimeoutError:
-        return
+def _path(request: Request[Any, Any, Any]) -> str:
+    return request.scope["raw_path"].decode("ascii", "replace")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from app.channels.ocpi.answers import judge
-from app.channels.ocpi.simulator import Emsp
+from app.channels.ocpi.simulator import Emsp, Trouble
 from app.channels.outcomes import Delivered, NotSent, Outcome, Refused, Rejected, Unknown
 from app.channels.transport import LARGEST_ANSWER, TRIMMED, Answer
 from app.demo.listening import listening
@@ -167,7 +167,7 @@ def test_the_partners_words_are_kept_short_and_fit_for_a_log() -> None:
     ],
 )
 async def test_what_a_misbehaving_emsp_does_is_told_for_what_it_is(
-    fault: str | None, outcome: Any, applied: bool
+    fault: Trouble | None, outcome: Any, applied: bool
 ) -> None:
     emsp = Emsp(StoppedClock(), TOKEN)
     emsp.fault = fault

@@ -5,58 +5,27 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx
-import msgspec
 import pytest
 
-from app.channels.ocpi.simulator import Emsp
-from app.demo.listening import listening
 from tests.contract.ocpi.given import TOKEN, StoppedClock
-
-HERE = "/DE/XPO/XPO-LARKENAU/1001-1"
-BODY: dict[str, Any] = {"status": "AVAILABLE", "last_updated": "2026-11-21T08:30:00.000Z"}
-HEADERS = {
-    "Authorization": f"Token {b64encode(TOKEN.encode()).decode()}",
-    "Content-Type": "application/json",
-    "X-Request-ID": "request-1",
-    "X-Correlation-ID": "correlation-1",
-    "OCPI-from-country-code": "DE",
-    "OCPI-from-party-id": "XPO",
-    "OCPI-to-country-code": "DE",
-    "OCPI-to-party-id": "EMS",
-}
-
-
-class Sender:
-    """Sends right requests, but for what a test says is different."""
-
-    def __init__(self, emsp: Emsp, base: str, client: httpx.AsyncClient) -> None:
-        self.emsp = emsp
-        self._url = emsp.url(base)
-        self._client = client
-        self._count = 0
-
-    async def send(
-        self,
-        method: str = "PATCH",
-        path: str = HERE,
-        headers: dict[str, str | None] | None = None,
-        body: bytes | dict[str, Any] = BODY,
-    ) -> httpx.Response:
-        self._count += 1
-        numbered = {**HEADERS, "X-Request-ID": f"request-{self._count}", **(headers or {})}
-        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        kept = {name: value for name, value in numbered.items() if value is not None}
-        return await self._client.request(method, self._url + path, headers=kept, content=content)
+from tests.contract.ocpi.sending import (
+    BODY,
+    HEADERS,
+    HERE,
+    PLACE,
+    Sender,
+    hang_up,
+    said,
+    sending,
+    sending_over_a_socket,
+    until,
+)
 
 
 @pytest.fixture
 async def sender() -> AsyncGenerator[Sender]:
-    """Without a socket: that the eMSP listens on one is for the tests of the channel to show."""
-    emsp = Emsp(StoppedClock(), TOKEN)
-    app: Any = emsp.app  # Litestar types ASGI more narrowly than httpx
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-        yield Sender(emsp, "http://emsp", client)
+    async with sending() as sender:
+        yield sender
 
 
 async def test_a_right_request_is_shown_and_answered_with_an_envelope(sender: Sender) -> None:
@@ -88,16 +57,21 @@ WITH_NEWLINE = b64encode(f"{TOKEN}\n".encode()).decode()
         ({"headers": {"Authorization": f"Token {WITH_NEWLINE}"}}, "newline", 401),
         ({"headers": {"Authorization": "Token b3RoZXI="}}, "another token", 401),
         ({"headers": {"Authorization": HEADERS["Authorization"].replace("Token", "Bearer")}}, "another token", 401),
-        ({"method": "PUT"}, "PUT instead of PATCH", 405),
-        ({"method": "POST"}, "POST instead of PATCH", 405),
-        ({"path": "/DE/XPO/XPO-LARKENAU"}, "not {country_code}", 404),
-        ({"path": f"{HERE}/1"}, "not {country_code}", 404),
+        ({"method": "POST"}, "POST, which", 405),
+        ({"method": "DELETE"}, "DELETE, which", 405),
+        ({"path": PLACE}, "PATCH of something that is not {country_code}", 404),
+        ({"path": f"{HERE}/1"}, "PATCH of something that is not {country_code}", 404),
+        ({"method": "PUT", "path": f"{HERE}/1"}, "PUT of something that is not {country_code}", 404),
+        ({"method": "PUT", "path": "/DE/XPO"}, "PUT of something that is not {country_code}", 404),
+        ({"method": "GET", "path": f"{HERE}/1/2"}, "GET of something that is not {country_code}", 404),
+        ({"method": "GET"}, "a GET with a body", 400),
         ({"path": f"/{HERE}"}, "not {country_code}", 404),
         ({"path": ""}, "not below", 404),
         ({"path": f"{HERE}/"}, "not {country_code}", 404),
         ({"path": "/DEU/XPO/L/1"}, "DEU/XPO is no country code", 404),
         ({"path": "/DE/XPOO/L/1"}, "DE/XPOO is no country code", 404),
         ({"path": "/DE/XPO/L/a*b"}, "not percent-encoded", 404),
+        ({"path": "/DE/XPO/L/%FF"}, "not UTF-8", 404),
         ({"path": f"{HERE}?x=1"}, "a query", 404),
         ({"headers": {"Content-Type": None}}, "content-type", 400),
         ({"headers": {"Content-Type": "text/plain"}}, "Content-Type", 415),
@@ -114,7 +88,7 @@ WITH_NEWLINE = b64encode(f"{TOKEN}\n".encode()).decode()
         ({"body": b"[]"}, "not an object", 200),
         ({"body": {**BODY, "reason": "MAINTENANCE"}}, "unknown fields reason", 200),
         ({"body": {**BODY, "uid": "1001-2"}}, "not the one in the URL", 200),
-        ({"body": {"last_updated": BODY["last_updated"]}}, "status None", 200),
+        ({"body": {"last_updated": BODY["last_updated"]}}, "neither a status nor", 200),
         ({"body": {**BODY, "status": "Available"}}, "status 'Available'", 200),
         ({"body": {**BODY, "status": "OUT_OF_SERVICE"}}, "status 'OUT_OF_SERVICE'", 200),
         ({"body": {"status": "AVAILABLE"}}, "no last_updated", 200),
@@ -174,13 +148,10 @@ async def test_two_requests_for_one_evse_at_once_are_wrong_but_not_for_two(sende
 
 
 async def test_who_hung_up_is_no_longer_under_way() -> None:
-    emsp = Emsp(StoppedClock(), TOKEN)
-    emsp.fault = "slow"
-    async with listening(emsp.app) as base, httpx.AsyncClient(trust_env=False, timeout=0.2) as client:
-        sender = Sender(emsp, base, client)
-        with pytest.raises(httpx.ReadTimeout):
-            await sender.send()
-        emsp.fault = None
-        await asyncio.sleep(0.05)
-        assert (await sender.send()).json()["status_code"] == 1000
-    assert emsp.wrong == []
+    async with sending_over_a_socket() as sender:
+        sender.emsp.fault = "slow"
+        await hang_up(sender)
+        sender.emsp.fault = None
+        await until(lambda: not sender.emsp.under_way)
+        assert said(await sender.send()) == (200, 1000)
+        assert sender.emsp.wrong == []
