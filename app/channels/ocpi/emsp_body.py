@@ -58,11 +58,10 @@ class Change(msgspec.Struct, frozen=True):
             rest = {name: value for name, value in self.body.items() if name not in {"evses", "last_updated"}}
             yield Saying(self.key, "location", rest, self.last_updated)
         for key, evse in self.evses():
-            whole = "connectors" in evse
+            # A PUT that leaves the schedule out clears it, but says nothing of it: that may follow with the same time.
             for aspect in _ASPECTS:
-                if aspect in evse or whole:
-                    default: list[Any] | None = [] if aspect == "status_schedule" else None
-                    yield Saying(key, aspect, evse.get(aspect) or default, evse["last_updated"])
+                if aspect in evse:
+                    yield Saying(key, aspect, evse[aspect] or [], evse["last_updated"])
             rest = {name: value for name, value in evse.items() if name not in {*_ASPECTS, "uid", "last_updated"}}
             if rest:
                 yield Saying(key, "the rest", rest, evse["last_updated"])

@@ -107,7 +107,7 @@ class Emsp:
 
     @property
     def wiped(self) -> list[str]:
-        """The EVSEs that went, each time, because their Location was PUT without them."""
+        """The EVSEs that went, each time, when their Location was PUT without them."""
         return self._records.wiped
 
     @property
@@ -137,18 +137,22 @@ class Emsp:
         await self._late.none_left()
 
     def view(self) -> View:
-        """Return what was pushed, as it is now."""
+        """Return what was pushed."""
         return View.of(self._records.locations, self._records.evses, self._records.location_of)
 
-    async def pull(self, versions_url: str, token: str, *, since: View | None = None, limit: int | None = None) -> View:
-        """Read what the other side offers: all of it, or what has changed `since`; its faults are added to `wrong`.
+    async def pull(
+        self, url: str, token: str, *, since: View | None = None, limit: int | None = None, to: Party | None = None
+    ) -> View:
+        """Read what the side whose versions are at `url` offers: all of it, or what has changed `since`.
+
+        Its faults are added to `wrong`. `to` is whom it asks, where the other side has several parties.
 
         Raises:
             PullFailed: it gave no answer to read.
         """
-        async with Puller(self._version, self._objects, token, self.party, passes=self.passes) as puller:
+        async with Puller(self._version, self._objects, token, self.party, to=to, passes=self.passes) as puller:
             try:
-                return await puller.pull(versions_url, since=since, limit=limit)
+                return await puller.pull(url, since=since, limit=limit)
             finally:
                 self.wrong += puller.wrong
 
