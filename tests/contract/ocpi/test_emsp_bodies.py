@@ -4,6 +4,14 @@ from typing import Any
 
 import pytest
 
+from app.channels.ocpi.channel import RELEASES
+from app.channels.ocpi.converting import evse_object, location_object
+from app.channels.ocpi.periods import Period
+from app.channels.ocpi.simulator import Behaviour
+from app.channels.ocpi.status import Status
+from app.domain.location import PublishedLocation
+from tests.contract.ocpi.given import NOW, an_evse
+from tests.contract.ocpi.published import published_evse, published_location
 from tests.contract.ocpi.sending import (
     HERE,
     KEY,
@@ -164,3 +172,23 @@ async def test_fields_that_were_imported_may_pass() -> None:
         await sender.put_evse(connectors=[connector])
         assert sender.emsp.wrong == []
         assert dict(sender.emsp.unknown) == {"solar": 1, "connectors.colour": 1}
+
+
+@pytest.mark.parametrize("source", VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_was_imported_in_one_version_is_right_in_the_words_of_each(version: str, source: str) -> None:
+    release = RELEASES[version]
+    evse = an_evse(ocpi_object=published_evse(source, own=1), ocpi_version=source, location="L1")
+    published = PublishedLocation(
+        country="DE", party="XPO", id="L1", ocpi_object=published_location(source, own=1), ocpi_version=source
+    )
+    schedule = [Period(NOW, None, Status.PLANNED)]
+    written = evse_object(release, evse, status=Status.INOPERATIVE, schedule=schedule, last_updated=NOW)
+    location = location_object(release, published, last_updated=NOW)
+    assert written is not None
+    assert location is not None
+    async with sending(version, passes={"own"}, behaviour=Behaviour(strict_locations=True)) as sender:
+        assert said(await sender.send("PUT", "/DE/XPO/L1", body=location)) == (200, 1000)
+        assert said(await sender.send("PUT", "/DE/XPO/L1/1001-1", body=written)) == (200, 1000)
+        assert sender.emsp.wrong == []
+        assert sender.emsp.unknown == ({"own": 2} if version == source else {})

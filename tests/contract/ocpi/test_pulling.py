@@ -14,7 +14,7 @@ from app.channels.ocpi.simulator import Emsp
 from app.channels.transport import LARGEST_ANSWER
 from app.demo.listening import listening
 from tests.contract.ocpi.given import TOKEN, StoppedClock
-from tests.contract.ocpi.publishing import Page, Publisher
+from tests.contract.ocpi.offering import Page, Publisher
 from tests.contract.ocpi.sending import VERSIONS, a_period, at, whole_evse, whole_location
 
 
