@@ -19,6 +19,10 @@ async def test_the_put_of_a_location_wipes_the_evses_that_it_does_not_name() -> 
         await sender.put_location(2, evses=[whole_evse(second=2, uid="1001-2")])
         assert sender.emsp.shown == {OTHER: "AVAILABLE", "ELSEWHERE/1": "AVAILABLE"}
         assert (sender.emsp.schedules, sender.emsp.wiped) == ({}, [KEY])
+        await sender.patch(2.5, THERE, status="RESERVED")
+        (read,) = (await sender.get(PLACE)).json()["data"]["evses"]
+        assert read["status"] == "RESERVED"
+        assert "evses" not in sender.emsp.locations["XPO-LARKENAU"]
         await sender.put_location(3)
         assert sender.emsp.shown == {"ELSEWHERE/1": "AVAILABLE"}
         assert sender.emsp.wiped == [KEY, OTHER]
