@@ -24,8 +24,10 @@ def history_faults(before: View, delta: View) -> Iterator[str]:
         if earlier is None or earlier != evse:
             changed.add(delta.location_of[key])
         yield from _not_after(f"EVSE {key}", earlier, evse)
-    for key in before.evses:
-        if before.location_of[key] in delta.locations and key not in delta.evses:
+    uids = {evse["uid"] for evse in delta.evses.values()}
+    for key, evse in before.evses.items():
+        # One that stands at another Location now is no longer at this one, and is not lost.
+        if before.location_of[key] in delta.locations and key not in delta.evses and evse.get("uid") not in uids:
             yield f"EVSE {key} vanished, which is said by REMOVED only"
     for name, location in delta.locations.items():
         known = before.locations.get(name)

@@ -238,6 +238,19 @@ async def test_what_changes_moves_in_time_and_nothing_vanishes() -> None:
             assert any(objection in one for one in pull.emsp.wrong), (objection, pull.emsp.wrong)
 
 
+async def test_an_evse_that_stands_elsewhere_now_has_not_vanished() -> None:
+    async with pulling() as pull:
+        before = await pull()
+        moved = pull.publisher.locations[0]["evses"].pop()
+        pull.publisher.locations[1]["evses"].append(moved)
+        for site in pull.publisher.locations[:2]:
+            site["last_updated"] = at(2)
+        after = await pull(since=before)
+        assert (moved["uid"], pull.emsp.wrong) == ("0-2", [])
+        assert "LOC1/0-2" in after.shown
+        assert "LOC0/0-2" not in after.shown
+
+
 async def test_what_is_older_than_what_was_asked_for_is_wrong() -> None:
     async with pulling() as pull:
         before = await pull()
