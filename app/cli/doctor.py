@@ -102,6 +102,7 @@ async def _examine_database(settings: Settings, database: Database, examined: di
             found += await findings.about(connection, one, REGISTER, at)
             found += await findings.full_load(connection, one)
         found += await findings.for_hubject(connection, partners)
+        found += await findings.for_ocpi(connection, partners)
     return found
 
 

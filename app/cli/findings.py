@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.channels.channel import Channel
 from app.channels.configuring import concerns_of
+from app.channels.ocpi.channel import OcpiChannel
 from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.wire import EVSE_ID
 from app.domain.evse_id import operator_key
@@ -109,6 +110,19 @@ async def for_hubject(connection: AsyncConnection, partners: Sequence[Partner]) 
         says = f"{_named(some)} in production with an EVSE ID that Hubject cannot take"
         found.append(Finding("fleet", says, "correct it; DE*ABC*E1234*1 is one that it can"))
     return found
+
+
+async def for_ocpi(connection: AsyncConnection, partners: Sequence[Partner]) -> list[Finding]:
+    """Say which EVSEs in production OCPI partners cannot read, as all that is known of them is their status."""
+    if not any(one.channel == OcpiChannel.name for one in partners):
+        return []
+    some = await diagnosis.not_imported(connection)
+    if not some.count:
+        return []
+    says = (
+        f"{_named(some)} in production, never imported: OCPI partners hear of the status only, and cannot pull anything"
+    )
+    return [Finding("fleet", says, "import the backend's Locations: `evse-status evses import FILE`", note=True)]
 
 
 def _shared_operators(hubject: Sequence[Partner]) -> list[Finding]:

@@ -25,9 +25,14 @@ class PublishedLocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Location(PublishedLocation, frozen=True, kw_only=True):
-    """A location as it is stored under the key `number`. `changed_at` (UTC): when what is published last differed."""
+    """A location as it is stored under the key `number`.
+
+    `changed_at` (UTC) is when what is published last differed; `last_updated` (UTC) when that or anything of the EVSEs
+    that stand there last changed, `None` where nobody asked.
+    """
 
     number: int
     changed_at: datetime
     created_by: str
     created_at: datetime
+    last_updated: datetime | None = None

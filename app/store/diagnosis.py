@@ -15,6 +15,7 @@ from app.store.tables import metadata
 _chore = metadata.tables["chore"]
 _delivery = metadata.tables["delivery"]
 _evse = metadata.tables["evse"]
+_location = metadata.tables["location"]
 _presented = metadata.tables["presented"]
 _in_production: Final = _evse.c.deployment_state == DeploymentState.PRODUCTION.value
 
@@ -93,6 +94,17 @@ async def of_other_operators(connection: AsyncConnection, operators: Collection[
 async def without_evse_id(connection: AsyncConnection) -> Some:
     """The EVSEs in production that have no EVSE ID, called by their OCPI country, party and uid."""
     return await _some(connection, _evse.c.evse_id.is_(None))
+
+
+async def not_imported(connection: AsyncConnection) -> Some:
+    """The EVSEs in production of which no OCPI object, or no location, was imported."""
+    same = (
+        _location.c.country == _evse.c.country,
+        _location.c.party == _evse.c.party,
+        _location.c.location == _evse.c.location,
+    )
+    stands = select(_location.c.id).where(*same).exists()
+    return await _some(connection, _evse.c.ocpi_version.is_(None) | ~stands)
 
 
 async def unlike(connection: AsyncConnection, pattern: str) -> Some:

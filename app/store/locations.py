@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import select, tuple_
+import msgspec
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.evse import Evse
@@ -10,7 +11,9 @@ from app.domain.location import Location
 from app.store.rows import location_from
 from app.store.tables import metadata
 
+_evse = metadata.tables["evse"]
 _location = metadata.tables["location"]
+_presented = metadata.tables["presented"]
 
 
 async def of_evses(connection: AsyncConnection, evses: Iterable[Evse]) -> dict[tuple[str, str, str | None], Location]:
@@ -18,6 +21,20 @@ async def of_evses(connection: AsyncConnection, evses: Iterable[Evse]) -> dict[t
     keys = {one.location_key for one in evses if one.location is not None}
     if not keys:
         return {}
-    key = tuple_(_location.c.country, _location.c.party, _location.c.location)
-    rows = (await connection.execute(select(_location).where(key.in_(keys)))).mappings()
-    return {one.key: one for one in (location_from(row) for row in rows)}
+    # Column by column, as SQLite finds nothing through an index by several at once; what came along is left out again.
+    countries, parties, ids = ({key[place] for key in keys} for place in range(3))
+    at = (_location.c.country.in_(countries), _location.c.party.in_(parties), _location.c.location.in_(ids))
+    rows = (await connection.execute(select(_location).where(*at))).mappings()
+    stands = (_evse.c.country, _evse.c.party, _evse.c.location)
+    latest = (
+        select(*stands, func.max(_presented.c.last_updated))
+        .join(_presented, _presented.c.evse == _evse.c.id)
+        .where(_evse.c.location.in_(ids))
+        .group_by(*stands)
+    )
+    moved = {(country, party, id_): at for country, party, id_, at in await connection.execute(latest)}
+    return {
+        one.key: msgspec.structs.replace(one, last_updated=max(one.changed_at, moved.get(one.key, one.changed_at)))
+        for one in map(location_from, rows)
+        if one.key in keys
+    }

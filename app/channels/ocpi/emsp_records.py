@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from app.channels.ocpi.emsp_behaviour import RequestKind, Trouble
 from app.channels.ocpi.emsp_body import Change
+from app.channels.ocpi.emsp_view import View
 from app.channels.ocpi.judging import Address
 from app.domain.instant import parse_instant
 
@@ -65,6 +66,14 @@ class Records:
         if (parent := self.locations.get(location)) is not None:
             # Who takes a change of an EVSE moves its Location with it. Spec: OCPI 2.2.1 mod_locations, PUT method.
             parent["last_updated"] = max(parent["last_updated"], change.last_updated, key=parse_instant)
+
+    def adopt(self, view: View) -> None:
+        """Begin with what was pulled. Whatever was there before is no longer valid."""
+        for kept in (self.locations, self.evses, self.shown, self.schedules, self.location_of, self._in_location):
+            kept.clear()
+        self.locations.update({name: dict(one) for name, one in view.locations.items()})
+        for key, evse in view.evses.items():
+            self._store(view.location_of[key], key, dict(evse))
 
     def read(self, address: Address) -> dict[str, Any] | None:
         """Return what is stored under `address`, a Location with its EVSEs; `None` where nothing is."""

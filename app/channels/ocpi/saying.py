@@ -64,7 +64,8 @@ class Saying(msgspec.Struct, frozen=True):
         location = self.notice.location
         if location is None:
             return None
-        written = location_object(release, location, last_updated=max(self.notice.last_updated, location.changed_at))
+        updated = max(self.notice.last_updated, location.changed_at, location.last_updated or location.changed_at)
+        written = location_object(release, location, last_updated=updated)
         return None if written is None else msgspec.json.encode(written)
 
 

@@ -12,7 +12,6 @@ from litestar import Litestar, Request, Response, route
 from litestar.datastructures import State
 
 from app.channels.ocpi import emsp_answers
-from app.channels.ocpi.channel import RELEASES
 from app.channels.ocpi.emsp_answers import SUCCESS, Cut, Reply, while_connected
 from app.channels.ocpi.emsp_behaviour import LATE, REQUEST_KINDS, Behaviour, Faults, RequestKind, Trouble
 from app.channels.ocpi.emsp_body import Change, read_change
@@ -23,6 +22,7 @@ from app.channels.ocpi.emsp_refusals import refusal
 from app.channels.ocpi.emsp_traffic import Traffic
 from app.channels.ocpi.emsp_view import View
 from app.channels.ocpi.judging import Asked, Expected, Wrong, judged
+from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.pulling import Puller
 from app.channels.ocpi.release import Party
 from app.clock import Clock
@@ -155,6 +155,12 @@ class Emsp:
                 return await puller.pull(url, since=since, limit=limit)
             finally:
                 self.wrong += puller.wrong
+
+    def adopt(self, view: View) -> None:
+        """Begin with what was pulled, as one does who is new: that is what it knows from now on."""
+        self._records.adopt(view)
+        if self.known is not None:
+            self.known = set(view.evses)
 
     async def receive(self, request: Request[Any, Any, Any]) -> Response[Any]:
         """Judge one request, apply it unless it is wrong or a fault forbids, and answer."""

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.channels.ocpi.channel import RELEASES
 from app.channels.ocpi.converting import evse_object, location_object
+from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.periods import Period
 from app.channels.ocpi.simulator import Behaviour
 from app.channels.ocpi.status import Status
