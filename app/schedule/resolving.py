@@ -41,11 +41,17 @@ def resolve(due: Due, at: datetime, max_age: timedelta | None) -> Resolved:
             version=new,
             status_version=new if moved or renewed else old.status_version,
             schedule_version=new if schedule != old.announced else old.schedule_version,
-            last_updated=max(at, old.last_updated + MILLISECOND) if new != old.version else old.last_updated,
+            last_updated=old.last_updated if new == old.version else max(at, *_already_said(due)),
             recheck_at=_next_look(due, actual, at),
         ),
         moved=moved,
     )
+
+
+def _already_said(due: Due) -> tuple[datetime, datetime]:
+    """Times that it must lie after, or not before: a clock may have been stepped back since."""
+    said = due.shown.last_updated + MILLISECOND
+    return said, due.evse.object_changed_at or said
 
 
 def _next_look(due: Due, actual: Actual, at: datetime) -> datetime | None:

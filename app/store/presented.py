@@ -76,13 +76,18 @@ class Truth(msgspec.Struct, frozen=True):
     shown: Shown
     location: Location | None = None
 
+    @property
+    def last_updated(self) -> datetime:
+        """When it last changed: what was just imported has, before anybody has looked at what that comes to."""
+        return max(self.shown.last_updated, self.evse.object_changed_at or self.shown.last_updated)
+
     def notice(self, aspect: Aspect = Aspect.STATUS, known: Known = NOTHING) -> Notice:
         """What there is to say of it; a version counts the changes of that aspect alone."""
         return Notice(
             evse=self.evse,
             presentation=self.shown.presentation,
             version=self.shown.version_of(aspect),
-            last_updated=self.shown.last_updated,
+            last_updated=self.last_updated,
             announced=self.shown.announced,
             location=self.location,
             aspect=aspect,
