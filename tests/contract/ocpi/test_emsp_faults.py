@@ -7,6 +7,9 @@ import httpx
 import pytest
 
 from app.channels.ocpi.emsp_behaviour import REQUEST_KINDS, Behaviour, Trouble
+from app.channels.ocpi.emsp_body import Change
+from app.channels.ocpi.emsp_late import LateChanges
+from app.channels.ocpi.judging import Address
 from tests.contract.ocpi.sending import (
     KEY,
     PLACE,
@@ -121,17 +124,32 @@ async def test_who_compares_times_drops_what_is_late_and_older() -> None:
 async def test_settled_means_that_everything_late_has_come() -> None:
     async with sending() as sender:
         await sender.emsp.settled()  # nothing to wait for
-        sender.emsp.late_by = 0.05
-        sender.emsp.faults.script("late-500", "late-500", "late-silent")
-        await sender.patch(1, status="BLOCKED")
-        await sender.put_location(1, f"{PLACE}2", id="XPO-LARKENAU2")
-        assert sender.emsp.pending == 2
-        assert sender.emsp.shown == {}
-        await asyncio.wait_for(sender.emsp.settled(), 30)
-        assert sender.emsp.pending == 0
-        assert sender.emsp.shown == {KEY: "BLOCKED"}
-        assert list(sender.emsp.locations) == ["XPO-LARKENAU2"]
+        sender.emsp.faults.script("late-500", "late-500")
+        sender.emsp.late_by = 3600
+        await sender.put_location(1)
+        sender.emsp.late_by = 0.01
+        await sender.patch(1, f"{PLACE}2/1", status="BLOCKED")
+        settled = asyncio.create_task(sender.emsp.settled())
+        await until(lambda: sender.emsp.shown)
+        assert (sender.emsp.pending, settled.done()) == (1, False)
+        sender.emsp.apply_pending()
+        await asyncio.wait_for(settled, 30)
+        assert (sender.emsp.pending, len(sender.emsp.shown), len(sender.emsp.locations)) == (0, 1, 1)
         assert sender.emsp.wrong == []
+
+
+async def test_settled_is_not_only_the_first_of_two() -> None:
+    applied: list[str] = []
+    late = LateChanges(lambda change: applied.append(change.key))
+    for location, seconds in (("soon", 0.01), ("hours later", 3600)):
+        late.put_off(Change("PUT location", Address("DE", "XPO", location), {}), seconds)
+    none_left = asyncio.create_task(late.none_left())
+    await until(lambda: applied == ["soon"])
+    await asyncio.sleep(0.01)
+    assert not none_left.done()
+    late.apply_all()
+    await asyncio.wait_for(none_left, 30)
+    assert applied == ["soon", "hours later"]
 
 
 async def test_a_location_that_comes_late_wipes_what_came_before_it() -> None:
