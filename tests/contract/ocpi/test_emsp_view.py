@@ -85,6 +85,7 @@ async def test_a_view_stays_as_it_was_when_more_is_pushed() -> None:
         view = sender.emsp.view()
         await sender.patch(2, status="BLOCKED")
         assert view.shown == {KEY: "AVAILABLE"}
+        assert view.locations["XPO-LARKENAU"]["last_updated"] == at(1)
         assert (view.latest, sender.emsp.view().latest) == (at(1), at(2))
         assert compare(view, sender.emsp.view()) == [f"{KEY}: AVAILABLE by push, BLOCKED by pull"]
 
