@@ -1,13 +1,17 @@
-"""A CPO that offers its Locations to be pulled: by the specification, but for what a test twists."""
+"""A CPO that offers its Locations to be pulled, by the specification but for what a test twists, and who pulls them."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
-from tests.contract.ocpi.given import TOKEN
+from app.channels.ocpi.simulator import Emsp
+from app.demo.listening import listening
+from tests.contract.ocpi.given import TOKEN, StoppedClock
+from tests.contract.ocpi.sending import whole_evse, whole_location
 
 
 class Page(msgspec.Struct):
@@ -83,3 +87,36 @@ class Publisher:
 
 def _envelope(data: Any, code: int = 1000) -> dict[str, Any]:
     return {"data": data, "status_code": code, "status_message": "words", "timestamp": "2026-11-21T08:30:00Z"}
+
+
+def a_site(version: str, number: int, second: float = 1, **different: Any) -> dict[str, Any]:
+    evses = [whole_evse(version, second, uid=f"{number}-{one}", **different) for one in (1, 2)]
+    return whole_location(version, second, id=f"LOC{number}", evses=evses)
+
+
+class Pull:
+    """One side that publishes, and one that pulls from it."""
+
+    def __init__(self, publisher: Publisher, emsp: Emsp, url: str) -> None:
+        self.publisher = publisher
+        self.emsp = emsp
+        self.url = url
+
+    async def __call__(self, **how: Any) -> Any:
+        return await self.emsp.pull(self.url, TOKEN, **how)
+
+
+@asynccontextmanager
+async def pulling(version: str = "2.2.1", sites: int = 5, **different: Any) -> AsyncGenerator[Pull]:
+    publisher = Publisher(version, [a_site(version, number) for number in range(sites)])
+    async with listening(publisher) as base:
+        emsp = Emsp(StoppedClock(), TOKEN, version=version, **different)
+        yield Pull(publisher, emsp, f"{base}/ocpi/versions")
+
+
+def on(what: str, twist: Callable[[Page], Any]) -> Callable[[Page], None]:
+    def twisted(page: Page) -> None:
+        if page.what == what:
+            twist(page)
+
+    return twisted
