@@ -214,13 +214,18 @@ class History:
         async with self._database.read() as connection:
             record = (await connection.execute(_RECORD)).all()
         by_version = {(evse_id, version): what for evse_id, version, _, what in record}
-        by_time = {(evse_id, rfc3339(at)): what for evse_id, _, at, what in record}
+        by_time: dict[str, list[tuple[str, str]]] = {}
+        for evse_id, _, at, what in record:
+            by_time.setdefault(evse_id, []).append((rfc3339(at), what))
         wrong = []
         for one in self._receivers.told():
             of_app = one.version is not None
-            what = (
-                by_version.get((one.evse_id, one.version)) if of_app else by_time.get((one.evse_id, one.last_updated))
-            )
+            if of_app:
+                what = by_version.get((one.evse_id, one.version))
+            else:
+                # Not only then: `last_updated` moves with what is announced as well.
+                before = [change for change in by_time.get(one.evse_id, []) if change[0] <= (one.last_updated or "")]
+                what = max(before)[1] if before else None
             if what is None or one.status != _in_words(what, of_app=of_app):
                 wrong.append(f"told {one}, when {what} was shown")
         return wrong
