@@ -13,10 +13,12 @@ from sqlalchemy.sql.dml import Update
 from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId, parse_evse_id
+from app.domain.instant import MILLISECOND
 from app.domain.presentation import Gate
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
 from app.store import dialect
+from app.store.batched_locations import BatchedLocations
 from app.store.due import AT_ONCE, mark_due
 from app.store.finding import chosen, live_temporary
 from app.store.rows import (
@@ -42,10 +44,12 @@ class Needs(msgspec.Struct, frozen=True):
     uids: tuple[tuple[str, str, str], ...] = ()
     temporary_ids: tuple[int, ...] = ()
     refs: tuple[tuple[str, str], ...] = ()
+    locations: tuple[tuple[str, str, str], ...] = ()
     changes_evse: bool = False
     changes_live: bool = False  #: whether any of what lives on the EVSEs may be changed
     new_evses: int = 0
     new_temporary: int = 0
+    new_locations: int = 0
 
 
 class Batch:
@@ -56,6 +60,7 @@ class Batch:
 
     def __init__(self, at: datetime) -> None:
         self.at = at
+        self.locations = BatchedLocations()
         self._evses: dict[int, Evse] = {}
         self._by_key: dict[str, set[int]] = defaultdict(set)
         self._by_uid: dict[tuple[str, str, str], int] = {}
@@ -140,8 +145,11 @@ class Batch:
 
     def put_evse(self, evse: Evse, *, recheck: bool = True, readdressed: bool = False) -> None:
         """Put an EVSE. `readdressed`: partners know it under another address now, and are owed its status anew."""
+        old = self._evses.get(evse.id)
         self._remember_evse(evse)
         if readdressed:
+            if old is not None and old.location_key != evse.location_key:
+                self.locations.leave(old.location_key)
             self._readdressed.add(evse.id)
         self._touch("evse", evse.id)
         if recheck:
@@ -194,6 +202,8 @@ class Batch:
         self._keys["temporary_status"] = await dialect.take_keys(
             connection, "temporary_status", sum(need.new_temporary for need in needs)
         )
+        wanted = {one for need in needs for one in need.locations}
+        await self.locations.load(connection, wanted, sum(need.new_locations for need in needs))
 
     async def _load_evses(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
         query = select(_evse).where(condition).order_by(_evse.c.id)
@@ -215,6 +225,10 @@ class Batch:
         if evses:
             await connection.execute(_evse.insert(), [evse_values(one) for one in evses])
             await connection.execute(_presented.insert(), [_not_yet_presented(one, self.at) for one in evses])
+        # Their EVSEs are locked already, from when they were loaded.
+        if recheck := self._recheck - self._new["evse"]:
+            await mark_due(connection, recheck)
+        await self._date_objects(connection)
         if changed := sorted(self._changed["evse"]):
             await connection.execute(_replace_evse, [_keyed(evse_values(self._evses[one])) for one in changed])
         # Changes first: a reference that one row lets go of may be taken by a new row of this very batch.
@@ -222,14 +236,14 @@ class Batch:
             await connection.execute(_replace_temporary, [_keyed(self._temporary_values(one)) for one in changed])
         if new := sorted(self._new["temporary_status"] & self._temporary.keys()):
             await connection.execute(_temporary.insert(), [self._temporary_values(one) for one in new])
-        if recheck := self._recheck - self._new["evse"]:
-            await mark_due(connection, recheck)
         if self._readdressed:
             await connection.execute(
                 update(_delivery)
                 .where(_delivery.c.evse.in_(sorted(self._readdressed)))
                 .values(acked_digest=None, next_at=self.at)
             )
+        # Last of all that is locked: whoever looks at an EVSE has its presented row first, and then reads its location.
+        await self.locations.write(connection, self.at)
         if self._audit:
             await connection.execute(_audit.insert(), self._audit)
         return bool(self._recheck)
@@ -247,7 +261,19 @@ class Batch:
             if written := [one for one in key if one in self._temporary or one in self._evses]:
                 query = select(table.c.id).where(table.c.id.in_(written), table.c.created_at == self.at).limit(1)
                 return (await connection.execute(query)).first() is not None
-        return False
+        return await self.locations.is_stored(connection, self.at)
+
+    async def _date_objects(self, connection: AsyncConnection) -> None:
+        """See that objects that differ now do so after their EVSEs were last updated, by whichever clock that was."""
+        dated = [one for one in self._changed["evse"] if self._evses[one].object_changed_at == self.at]
+        if not dated:
+            return
+        late = (_presented.c.evse.in_(dated), _presented.c.last_updated >= self.at)
+        for evse, last_updated in await connection.execute(
+            select(_presented.c.evse, _presented.c.last_updated).where(*late)
+        ):
+            after = last_updated + MILLISECOND
+            self._evses[evse] = msgspec.structs.replace(self._evses[evse], object_changed_at=after)
 
     def _temporary_values(self, temporary_id: int) -> dict[str, Any]:
         one = self._temporary[temporary_id]

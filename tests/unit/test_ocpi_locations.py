@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 import app.demo
-from app.channels.ocpi.locations import LocationsUnreadable, Quirk, Read, read_locations
+from app.channels.ocpi.locations import LocationsUnreadable, Quirk, Read, parse_party, read_locations
 from app.domain.evse import PublishedEvse
 from app.domain.evse_id import parse_evse_id
+from app.domain.location import PublishedLocation
 
 FLEET = Path(app.demo.__file__).with_name("fleet.json")
 
@@ -30,6 +31,18 @@ def evse(uid: str = "1", **different: Any) -> dict[str, Any]:
 def location(*evses: Any, **different: Any) -> dict[str, Any]:
     head = {"country_code": "DE", "party_id": "XPO", "id": "L1", "publish": True, "evses": list(evses)}
     return {**head, **different}
+
+
+def place(**different: Any) -> PublishedLocation:
+    """What is to be kept of `location(...)` itself."""
+    head = without(location(**different), "evses")
+    return PublishedLocation(
+        country=head["country_code"],
+        party=head["party_id"],
+        id=head["id"],
+        ocpi_object=head,
+        ocpi_version="2.2.1",
+    )
 
 
 def without(source: dict[str, Any], field: str) -> dict[str, Any]:
@@ -72,6 +85,7 @@ def test_a_right_document_is_read_without_a_word() -> None:
             ),
         ),
         (),
+        (place(),),
     )
 
 
@@ -211,7 +225,8 @@ def test_what_cannot_be_addressed_is_skipped_and_reported(odd: Any, where: str, 
 
 
 def test_a_location_without_evses_is_nothing_odd() -> None:
-    assert read(location(evses=None), without(location(), "evses"), location()) == Read((), ())
+    found = read(location(evses=None), without(location(id="L2"), "evses"), location(id="L3"))
+    assert found == Read((), (), (place(), place(id="L2"), place(id="L3")))
 
 
 def test_an_unpublished_location_says_so() -> None:
@@ -271,3 +286,67 @@ def test_the_demo_fleet_has_every_field_that_ocpi_demands() -> None:
             assert one["connectors"]
             for connector in one["connectors"]:
                 assert set(required["connector"].split()) <= connector.keys()
+
+
+# Locations themselves, and other versions
+
+
+def terse(*evses: Any, **different: Any) -> dict[str, Any]:
+    """A Location as in 2.1.1: whose it is, and whether it is published, is not said."""
+    return {"id": "L1", "type": "ON_STREET", "evses": list(evses), **different}
+
+
+def read_terse(*locations: Any, party: str | None = "DE*XPO") -> Read:
+    return read_locations(msgspec.json.encode(locations), "2.1.1", None if party is None else parse_party(party))
+
+
+def test_a_location_is_kept_with_unknown_fields_and_without_its_evses_and_empty_texts() -> None:
+    found = read(location(evse(), name="", x_own={"a": [1], "b": ""}, directions=[{"language": "en", "text": ""}]))
+    assert [one.ocpi_object for one in found.locations] == [
+        {**without(location(), "evses"), "x_own": {"a": [1]}, "directions": [{"language": "en"}]}
+    ]
+    assert [quirk.where for quirk in found.quirks] == ["Location.name", "Location.x_own.b", "Location.directions.text"]
+
+
+def test_of_a_location_that_occurs_twice_the_first_counts_and_the_evses_of_both() -> None:
+    found = read(location(evse("1"), name="first"), location(evse("2"), name="second"))
+    assert [one.ocpi_object["name"] for one in found.locations] == ["first"]
+    assert [one.uid for one in found.evses] == ["1", "2"]
+    assert [quirk.where for quirk in found.quirks] == ["location L1"]
+    assert len(read(location(), location(party_id="ABC")).locations) == 2
+
+
+def test_what_is_skipped_is_no_location() -> None:
+    for bad in (location(country_code="Germany"), location(evses="none"), without(location(), "id"), "L1"):
+        assert read(bad).locations == ()
+
+
+def test_2_1_1_is_published_and_belongs_to_the_party_that_is_named() -> None:
+    found = read_terse(terse(evse()))
+    assert found.quirks == ()
+    (place,), (one,) = found.locations, found.evses
+    assert (place.key, place.ocpi_version) == (("DE", "XPO", "L1"), "2.1.1")
+    assert place.ocpi_object == {"id": "L1", "type": "ON_STREET"}
+    assert (one.country, one.party, one.published, one.ocpi_version) == ("DE", "XPO", True, "2.1.1")
+
+
+def test_2_1_1_without_a_party_cannot_be_read_and_says_what_to_do() -> None:
+    with pytest.raises(LocationsUnreadable, match="--party"):
+        read_terse(terse(evse()), party=None)
+    said = read_terse(terse(evse(), country_code="NL", party_id="ABC"), party=None)
+    assert [one.key for one in said.locations] == [("NL", "ABC", "L1")]
+
+
+def test_in_later_versions_the_party_is_only_for_those_that_lack_theirs() -> None:
+    lacking = without(without(location(id="L2"), "country_code"), "party_id")
+    data = msgspec.json.encode([location(), lacking])
+    found = read_locations(data, "2.3.0", parse_party("nl-abc"))
+    assert [one.key for one in found.locations] == [("DE", "XPO", "L1"), ("NL", "ABC", "L2")]
+    assert {one.ocpi_version for one in found.locations} == {"2.3.0"}
+    assert "publish" in only(without(location(evse()), "publish"))[1].what
+
+
+@pytest.mark.parametrize("text", ["", "DE", "DEXPO1", "D*XPO", "DE**XPO", "DE*XPO\n", "Ü1*XPO"])
+def test_what_is_no_party_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"DE\*XPO"):
+        parse_party(text)

@@ -1,7 +1,7 @@
 """Reading what a charging backend publishes: an OCPI Locations document, with the faults that real ones have.
 
 Read permissively, and report what was odd: an operator should see every EVSE that is not as it should be.
-Spec: OCPI 2.2.1 mod_locations, Location and EVSE objects.
+Spec: OCPI 2.1.1, 2.2.1 and 2.3.0 mod_locations, Location and EVSE objects.
 """
 
 import re
@@ -11,16 +11,21 @@ from typing import Any, Final
 
 import msgspec
 
+from app.channels.ocpi.release import Party
 from app.channels.ocpi.status import Status
 from app.domain.errors import MalformedEvseId, MalformedInstant
 from app.domain.evse import PublishedEvse
 from app.domain.evse_id import parse_evse_id
 from app.domain.instant import parse_instant
+from app.domain.location import PublishedLocation
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SUCCESS: Final = range(1000, 2000)
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}")
 _PARTY: Final = re.compile(r"[A-Za-z0-9]{3}")
+_WHOLE_PARTY: Final = re.compile(rf"({_COUNTRY.pattern})[*-]?({_PARTY.pattern})")
+#: Says neither whose a Location is nor whether it is published.
+_TERSE: Final = "2.1.1"
 
 
 class LocationsUnreadable(ValueError):
@@ -35,22 +40,36 @@ class Quirk(msgspec.Struct, frozen=True):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The EVSEs of a document in its order, and everything that was odd about it."""
+    """The EVSEs and the locations of a document in its order, and everything that was odd about it."""
 
     evses: tuple[PublishedEvse, ...]
     quirks: tuple[Quirk, ...]
+    locations: tuple[PublishedLocation, ...] = ()
 
 
-def read_locations(data: bytes) -> Read:
-    """Read a JSON array of Locations, or an OCPI response that holds one as its `data`.
+def read_locations(data: bytes, version: str = "2.2.1", party: Party | None = None) -> Read:
+    """Read a JSON array of Locations in that version of OCPI, or a response that holds one as its `data`.
+
+    `party` is whose those Locations are that do not say it, as none in 2.1.1 does.
 
     Raises:
-        LocationsUnreadable: it is neither, or the response says that something failed.
+        LocationsUnreadable: it is neither, the response says that something failed, or in 2.1.1 the party is missing.
     """
-    reader = _Reader()
+    reader = _Reader(version, party)
     for index, location in enumerate(_locations(data)):
         reader.read_location(f"location {index + 1}", location)
     return reader.result()
+
+
+def parse_party(text: str) -> Party:
+    """Read a country code and a party id, written as in an EVSE ID: `DE*XPO`.
+
+    Raises:
+        ValueError: it is no such thing.
+    """
+    if not (match := _WHOLE_PARTY.fullmatch(text)):
+        raise ValueError("a country code of two letters and a party id of three letters or digits, such as DE*XPO")
+    return Party(match[1].upper(), match[2].upper())
 
 
 def _locations(data: bytes) -> list[Any]:
@@ -84,7 +103,10 @@ class _Site(msgspec.Struct, frozen=True):
 class _Reader:
     """Goes through one document, remembering what it has seen and what was odd."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str, party: Party | None) -> None:
+        self._version = version
+        self._party = party
+        self._locations: dict[tuple[str, str, str], PublishedLocation] = {}
         self._evses: list[PublishedEvse] = []
         self._quirks: list[Quirk] = []
         self._empty: Counter[str] = Counter()
@@ -96,7 +118,7 @@ class _Reader:
             Quirk(field, f"empty instead of left out, {count} times; left out of what is kept")
             for field, count in self._empty.items()
         ]
-        return Read(tuple(self._evses), (*self._quirks, *empty))
+        return Read(tuple(self._evses), (*self._quirks, *empty), tuple(self._locations.values()))
 
     def read_location(self, where: str, location: Any) -> None:
         if not isinstance(location, dict):
@@ -104,20 +126,51 @@ class _Reader:
         if not (location_id := _text(location, "id")):
             return self._note(where, "has no id, so that its EVSEs cannot be addressed; skipped")
         where = f"location {location_id}"
-        country, party = _text(location, "country_code"), _text(location, "party_id")
-        if not (country and party and _COUNTRY.fullmatch(country) and _PARTY.fullmatch(party)):
+        if (party := self._party_of(where, location)) is None:
             return self._note(
-                where, "needs a country_code of two letters and a party_id of three letters or digits; skipped"
+                where,
+                "needs a country_code of two letters and a party_id of three letters or digits, or the import a "
+                "--party; skipped",
             )
-        published = location.get("publish")
+        published = location.get("publish", True if self._version == _TERSE else None)
         if not isinstance(published, bool):
             self._note(where, "does not say in `publish` whether it may be published; taken as false")
         evses = location.get("evses")
         if not isinstance(evses, list | None):
             return self._note(where, "its evses are not a list; skipped")
-        site = _Site(country, party, location_id, published is True)
+        site = _Site(party.country, party.party, location_id, published is True)
+        self._keep_location(where, site, location)
         for index, evse in enumerate(evses or ()):
             self._read_evse(f"{where}, EVSE {index + 1}", site, evse)
+        return None
+
+    def _party_of(self, where: str, location: dict[str, Any]) -> Party | None:
+        country, party = _text(location, "country_code"), _text(location, "party_id")
+        if self._party is not None:
+            country, party = country or self._party.country, party or self._party.party
+        elif self._version == _TERSE and not (country and party):
+            raise LocationsUnreadable(
+                f"{where} does not say whose it is, as in OCPI {_TERSE} none does: name its country code and party id "
+                "with --party, such as --party DE*XPO"
+            )
+        if country and party and _COUNTRY.fullmatch(country) and _PARTY.fullmatch(party):
+            return Party(country, party)
+        return None
+
+    def _keep_location(self, where: str, site: _Site, location: dict[str, Any]) -> None:
+        key = (site.country, site.party, site.id)
+        if key in self._locations:
+            return self._note(
+                where, "occurs twice; its EVSEs are read, and what the first one says of the place counts"
+            )
+        without_evses = {field: value for field, value in location.items() if field != "evses"}
+        self._locations[key] = PublishedLocation(
+            country=site.country,
+            party=site.party,
+            id=site.id,
+            ocpi_object=self._without_empty(without_evses, "Location"),
+            ocpi_version=self._version,
+        )
         return None
 
     def _read_evse(self, where: str, site: _Site, evse: Any) -> None:
@@ -142,6 +195,7 @@ class _Reader:
             status=status.value,
             observed_at=self._observed_at(where, evse),
             ocpi_object=self._without_empty(evse, "EVSE"),
+            ocpi_version=self._version,
         )
         self._evses.append(one)
         return None

@@ -1,14 +1,21 @@
-"""Taking in the EVSEs that a charging backend publishes."""
+"""Taking in what a charging backend publishes: EVSEs, and the locations where they stand."""
+
+from typing import Any, Final
 
 import msgspec
 
 from app.domain.errors import EvseConflict
 from app.domain.evse import Evse, PublishedEvse
 from app.domain.evse_id import EvseId, parse_evse_id
+from app.domain.instant import MILLISECOND
+from app.domain.location import Location, PublishedLocation
 from app.domain.principal import Principal
 from app.domain.status import OCPI_REMOVED, ActualStatus, DeploymentState, understood
 from app.store.batch import Batch, Needs
 from app.store.commands.evses import Registered, readdressed, refuse_twin, same
+
+#: What we say ourselves of an EVSE, whatever was imported. A backend changes these all day.
+_REPLACED: Final = ("status", "status_schedule", "last_updated")
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +59,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
         one = self.imported
         removed = one.status == OCPI_REMOVED
         status = ActualStatus.UNKNOWN if removed else understood(one.status)
+        known = old is not None
         if old is None:
             fresh = DeploymentState.PRODUCTION if one.published else DeploymentState.STOCK
             old = Evse(
@@ -68,6 +76,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
                 updated_at=batch.at,
             )
         silent = old.reported is None and not removed
+        # A new one needs no mark: it is shown for the first time.
+        renewed = known and _says_other(old, one)
         return msgspec.structs.replace(
             old,
             evse_id=old.evse_id if evse_id is None else evse_id.written,
@@ -82,7 +92,67 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
             reported=one.status if silent else old.reported,
             observed_at=one.observed_at if silent else old.observed_at,
             ocpi_object=one.ocpi_object,
+            ocpi_version=one.ocpi_version,
+            object_changed_at=batch.at if renewed else old.object_changed_at,
         )
+
+
+class ImportedLocation(msgspec.Struct, frozen=True):
+    """A location after the import."""
+
+    location: Location
+    created: bool
+
+
+class ImportLocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep a location that a backend publishes. It has changed where more of it differs than its `last_updated`."""
+
+    by: Principal
+    imported: PublishedLocation
+
+    def needs(self) -> Needs:
+        return Needs(locations=(self.imported.key,), new_locations=1)
+
+    def decide(self, batch: Batch) -> ImportedLocation:
+        one = self.imported
+        old = batch.locations.find(one.key)
+        if old is None:
+            new = Location(
+                number=batch.locations.new_key(),
+                country=one.country,
+                party=one.party,
+                id=one.id,
+                ocpi_object=one.ocpi_object,
+                ocpi_version=one.ocpi_version,
+                changed_at=batch.at,
+                created_by=self.by.id,
+                created_at=batch.at,
+            )
+        else:
+            changed = one.ocpi_version != old.ocpi_version or _without(one.ocpi_object, "last_updated") != _without(
+                old.ocpi_object, "last_updated"
+            )
+            new = msgspec.structs.replace(
+                old,
+                ocpi_object=one.ocpi_object,
+                ocpi_version=one.ocpi_version,
+                # Strictly later, so that nobody who asks for what has changed since is left out.
+                changed_at=max(batch.at, old.changed_at + MILLISECOND) if changed else old.changed_at,
+            )
+        if new != old:
+            batch.locations.put(new)
+        return ImportedLocation(new, created=old is None)
+
+
+def _says_other(old: Evse, one: PublishedEvse) -> bool:
+    """Tell whether partners would read something else than before in what we do not say ourselves."""
+    if old.ocpi_version != one.ocpi_version or old.location != one.location:
+        return True
+    return old.ocpi_object is None or _without(old.ocpi_object, *_REPLACED) != _without(one.ocpi_object, *_REPLACED)
+
+
+def _without(ocpi_object: dict[str, Any], *fields: str) -> dict[str, Any]:
+    return {field: value for field, value in ocpi_object.items() if field not in fields}
 
 
 def _has_default_uid(evse: Evse) -> bool:
