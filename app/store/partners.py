@@ -1,6 +1,6 @@
 """The partners: few rows, changed rarely, so each change is a short transaction of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,6 +71,16 @@ async def find(connection: AsyncConnection, secrets: Secrets, name: str) -> Part
     if row is None:
         raise PartnerNotFound(f"no partner {name}")
     return _partner_from(row, secrets)
+
+
+async def by_caller(connection: AsyncConnection, digests: Collection[str]) -> Partner | None:
+    """Find the partner whose token has one of these digests, without its secrets; a paused one too.
+
+    To pause a partner is to tell it nothing. It may still ask.
+    """
+    query = select(_partner).where(_partner.c.caller.in_(digests)).order_by(_partner.c.id).limit(1)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else _partner_from(row, None)
 
 
 async def change(

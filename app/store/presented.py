@@ -105,7 +105,7 @@ async def take_due(connection: AsyncConnection, at: datetime, limit: int) -> lis
     rows = (await connection.execute(query.limit(limit).with_for_update(skip_locked=True))).mappings().all()
     if not rows:
         return []
-    shown = [_shown_from(row) for row in rows]
+    shown = [shown_from(row) for row in rows]
     evses = await evses_by_id(connection, [one.evse for one in shown])
     live = await live_by_evse(connection, [one.evse for one in shown], at)
     return [Due(one, evses[one.evse], live.get(one.evse, [])) for one in shown]
@@ -191,7 +191,7 @@ async def take_for_now(connection: AsyncConnection, now: datetime) -> None:
 
 async def shown_by_evse(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, Shown]:
     rows = (await connection.execute(select(_presented).where(_presented.c.evse.in_(list(ids))))).mappings()
-    return {row["evse"]: _shown_from(row) for row in rows}
+    return {row["evse"]: shown_from(row) for row in rows}
 
 
 async def in_production(connection: AsyncConnection, evse_ids: Collection[str]) -> list[Evse]:
@@ -221,7 +221,7 @@ def _waiting(what: ColumnElement[Any]) -> Select[Any]:
     return select(what).where(_presented.c.recheck_at.is_not(None))
 
 
-def _shown_from(row: Any) -> Shown:
+def shown_from(row: Any) -> Shown:
     return Shown(
         evse=row["evse"],
         presentation=presentation_from(row),

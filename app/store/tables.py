@@ -54,7 +54,7 @@ class EvseRow(SQLModel, table=True):
         Index("uq_evse_country_party_uid", "country", "party", "uid", unique=True),
         _partial("uq_evse_evse_id", "evse_id", where="deployment_state <> 'DEPRECATED'", unique=True),
         Index("ix_evse_evse_id_key", "evse_id_key"),
-        Index("ix_evse_location", "location"),
+        Index("ix_evse_location_country_party", "location", "country", "party"),
         _one_of("deployment_state", DeploymentState),
         _one_of("actual_status", ActualStatus),
         {"sqlite_autoincrement": True},

@@ -29,6 +29,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("uq_location_country_party_location", "location", ["country", "party", "location"], unique=True)
+    # With the party in it, or the EVSEs of a location are looked for among all that the party has.
+    op.drop_index("ix_evse_location", table_name="evse")
+    op.create_index("ix_evse_location_country_party", "evse", ["location", "country", "party"])
     op.add_column("evse", sa.Column("ocpi_version", AutoString(), nullable=True))
     op.add_column("evse", sa.Column("object_changed_at", UTCDateTime(), nullable=True))
     # What was imported before was read as 2.2.1, and no other version could be.
@@ -53,4 +56,6 @@ def downgrade() -> None:
         op.drop_column("presented", column)
     for column in ("object_changed_at", "ocpi_version"):
         op.drop_column("evse", column)
+    op.drop_index("ix_evse_location_country_party", table_name="evse")
+    op.create_index("ix_evse_location", "evse", ["location"])
     op.drop_table("location")

@@ -1,0 +1,155 @@
+"""The locations as one partner may see them, page by page: what it is pushed is what it finds here.
+
+A partner sees the EVSEs that are in production and in its audience, as they are presented. What it was shared before
+and gets no longer stays in the list as removed, for ever; what it was never shared is never mentioned.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.delivery import Aspect
+from app.domain.evse_id import operator_key
+from app.domain.location import Location
+from app.domain.partner import Partner
+from app.domain.presentation import Gate, Presentation
+from app.store.presented import Truth, shown_from
+from app.store.rows import evse_from, location_from, what_text
+from app.store.tables import metadata
+
+#: EVSEs on a page, so that it stays small where many stand together; a single location is never cut.
+MOST_EVSES: Final = 1000
+
+_location: Final = metadata.tables["location"]
+_evse: Final = metadata.tables["evse"]
+_presented: Final = metadata.tables["presented"]
+_delivery: Final = metadata.tables["delivery"]
+_GATES: Final = tuple(what_text(gate) for gate in Gate)
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A location with those of its EVSEs that the partner may see, and when any of that last changed (UTC)."""
+
+    location: Location
+    truths: tuple[Truth, ...]
+    last_updated: datetime
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which locations: those last updated from `date_from` on, and before `date_to`, both UTC."""
+
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some locations, oldest first. `following` is the key of the last one, `None` where no more come after it."""
+
+    sites: tuple[Site, ...]
+    following: int | None
+
+
+async def page(
+    connection: AsyncConnection, partner: Partner, wanted: Wanted, *, offset: int = 0, limit: int, after: int = 0
+) -> Page:
+    """Read up to `limit` locations, fewer where many EVSEs stand there.
+
+    `offset` passes over so many of those beyond the key `after`. By the key nobody is passed over whose place in the
+    list has changed since the page before.
+    """
+    query = _chosen(partner, wanted).where(_location.c.id > after).order_by(_location.c.id)
+    found = (await connection.execute(query.offset(offset).limit(limit + 1))).all()
+    numbers: list[int] = []
+    evses = 0
+    for number, count in found[:limit]:
+        evses += count
+        if numbers and evses > MOST_EVSES:
+            break
+        numbers.append(number)
+    sites = await _sites(connection, partner, numbers)
+    return Page(sites, numbers[-1] if len(numbers) < len(found) else None)
+
+
+async def count(connection: AsyncConnection, partner: Partner, wanted: Wanted) -> int:
+    """Count the locations that are on all pages together."""
+    return (
+        await connection.execute(select(func.count()).select_from(_chosen(partner, wanted).subquery()))
+    ).scalar_one()
+
+
+async def find(connection: AsyncConnection, partner: Partner, location_id: str, *, any_case: bool) -> tuple[Site, ...]:
+    """Find the locations with that id, oldest first: one at most of each party."""
+    exactly = _chosen(partner, Wanted()).where(_location.c.location == location_id)
+    numbers = (await connection.execute(exactly)).scalars().all()
+    if not numbers and any_case:
+        alike = _chosen(partner, Wanted()).where(func.lower(_location.c.location) == location_id.lower())
+        numbers = (await connection.execute(alike)).scalars().all()
+    return await _sites(connection, partner, numbers)
+
+
+async def _sites(connection: AsyncConnection, partner: Partner, numbers: Sequence[int]) -> tuple[Site, ...]:
+    if not numbers:
+        return ()
+    rows = (await connection.execute(select(_location).where(_location.c.id.in_(numbers)))).mappings()
+    locations = [location_from(row) for row in rows]
+    # In one statement, so that no EVSE is said to be younger than what is said of it.
+    query = _visible(select(_location.c.id.label("number"), _evse, _presented), partner)
+    query = query.where(_location.c.id.in_(numbers)).order_by(_evse.c.id)
+    truths: dict[int, list[Truth]] = {}
+    for row in (await connection.execute(query)).mappings():
+        truth = Truth(evse_from(row), shown_from(row))
+        truths.setdefault(row["number"], []).append(_as_shared(truth, partner))
+    found = (_site(one, truths[one.number]) for one in locations if one.number in truths)
+    return tuple(sorted(found, key=lambda site: site.location.number))
+
+
+def _site(location: Location, truths: Iterable[Truth]) -> Site:
+    listed = tuple(truths)
+    return Site(location, listed, max(location.changed_at, *(one.shown.last_updated for one in listed)))
+
+
+def _as_shared(truth: Truth, partner: Partner) -> Truth:
+    shown = truth.shown
+    if not isinstance(shown.presentation.what, Gate) and partner.audience.includes(truth.evse):
+        return truth
+    gone = msgspec.structs.replace(shown, presentation=Presentation(Gate.REMOVED), announced=())
+    return msgspec.structs.replace(truth, shown=gone)
+
+
+def _chosen(partner: Partner, wanted: Wanted) -> Select[Any]:
+    """The keys of the locations with at least one EVSE that the partner may see, and with how many."""
+    query = _visible(select(_location.c.id, func.count()), partner).group_by(_location.c.id)
+    latest = func.max(_presented.c.last_updated)
+    if wanted.date_from is not None:
+        query = query.having(or_(_location.c.changed_at >= wanted.date_from, latest >= wanted.date_from))
+    if wanted.date_to is not None:
+        query = query.having(and_(_location.c.changed_at < wanted.date_to, latest < wanted.date_to))
+    return query
+
+
+def _visible(query: Select[Any], partner: Partner) -> Select[Any]:
+    stands = and_(
+        _evse.c.country == _location.c.country,
+        _evse.c.party == _location.c.party,
+        _evse.c.location == _location.c.location,
+    )
+    told = and_(
+        _delivery.c.partner == partner.id, _delivery.c.evse == _evse.c.id, _delivery.c.aspect == Aspect.STATUS.value
+    )
+    joined = _location.join(_evse, stands).join(_presented, _presented.c.evse == _evse.c.id).outerjoin(_delivery, told)
+    shared = or_(_delivery.c.evse.is_not(None), and_(_presented.c.what.not_in(_GATES), *_in_audience(partner)))
+    return query.select_from(joined).where(_evse.c.ocpi_object.is_not(None), shared)
+
+
+def _in_audience(partner: Partner) -> list[ColumnElement[bool]]:
+    """The condition that `Audience.includes` an EVSE."""
+    conditions: list[ColumnElement[bool]] = []
+    if partner.audience.operators:
+        conditions.append(_evse.c.operator.in_([operator_key(one) for one in partner.audience.operators]))
+    if partner.audience.locations:
+        conditions.append(_evse.c.location.in_(partner.audience.locations))
+    return conditions
