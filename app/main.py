@@ -20,6 +20,7 @@ from app import channels as registered
 from app.api import evses, full_loads, health, partners, temporary_statuses
 from app.api.context import Context
 from app.api.guards import authorized, only_known_parameters, provide_principal
+from app.api.ocpi.interface import ocpi
 from app.api.problems import HANDLERS
 from app.channels.channel import Channel
 from app.clock import Clock, SystemClock
@@ -198,7 +199,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         security=[{"key": []}],
     )
     app = Litestar(
-        [guarded, health.live, health.ready],
+        [guarded, health.live, health.ready, ocpi],
         lifespan=[lifespan] if opens else [],
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=dict(HANDLERS),

@@ -4,6 +4,7 @@ import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -92,7 +93,22 @@ class Settings(BaseSettings):
     changes_kept: timedelta = Field(
         default=timedelta(days=90), gt=timedelta(0), description="how long the record of what was shown is kept"
     )
+    public_url: str | None = Field(
+        default=None,
+        description="where OCPI partners reach this service, such as `https://status.example.com`; left out: where "
+        "each of them asked",
+    )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG to ERROR")
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("an http or https address without query, such as https://status.example.com")
+        return value.rstrip("/")
 
     @field_validator("occupied_means")
     @classmethod

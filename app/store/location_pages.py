@@ -47,9 +47,13 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some locations, oldest first. `following` is the key of the last one, `None` where no more come after it."""
+    """Some locations, oldest first: the `length` that follow each other in the list.
+
+    `following` is the key of the last one, `None` where no more come after it.
+    """
 
     sites: tuple[Site, ...]
+    length: int
     following: int | None
 
 
@@ -71,7 +75,7 @@ async def page(
             break
         numbers.append(number)
     sites = await _sites(connection, partner, numbers)
-    return Page(sites, numbers[-1] if len(numbers) < len(found) else None)
+    return Page(sites, len(numbers), numbers[-1] if len(numbers) < len(found) else None)
 
 
 async def count(connection: AsyncConnection, partner: Partner, wanted: Wanted) -> int:

@@ -1,0 +1,69 @@
+"""The Locations, as a partner may see them: as a list in pages, or one of them or of what is in it.
+
+Spec: OCPI 2.2.1 mod_locations, CPO interface; transport_and_format, pagination.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api.ocpi.asking import Asking
+from app.api.ocpi.envelope import UNKNOWN_LOCATION, Answer, Refused, granted
+from app.api.ocpi.parameters import LARGEST_PAGE, asked
+from app.channels.ocpi.release import Party
+from app.channels.ocpi.sender import Sender
+from app.domain.partner import Partner
+from app.store import location_pages
+from app.store.location_pages import Site
+
+
+async def locations(
+    connection: AsyncConnection, partner: Partner, asking: Asking, sender: Sender, at: datetime
+) -> Answer:
+    """One page. A full pull is the new truth, so nobody may be missing from all of its pages."""
+    page_asked = asked(asking.query)
+    page = await location_pages.page(
+        connection,
+        partner,
+        page_asked.wanted,
+        offset=page_asked.offset if page_asked.after is None else 0,
+        after=page_asked.after or 0,
+        limit=page_asked.limit,
+    )
+    total = await location_pages.count(connection, partner, page_asked.wanted)
+    headers = {"X-Total-Count": str(total), "X-Limit": str(LARGEST_PAGE)}
+    if page.following is not None:
+        query = urlencode(page_asked.following(asking.query, page.length, page.following))
+        headers["Link"] = f'<{asking.url(sender.version, "locations")}?{query}>; rel="next"'
+    written = [one for one in (_written(sender, site) for site in page.sites) if one is not None]
+    return granted(written, at, headers | asking.routed(sender, _party(page.sites)))
+
+
+async def part(connection: AsyncConnection, partner: Partner, asking: Asking, sender: Sender, at: datetime) -> Answer:
+    """One Location, EVSE or Connector, by the rest of the path.
+
+    Raises:
+        Refused: HTTP 404; there is none that the partner may see.
+    """
+    location_id, *inside = asking.path[2:]
+    sites = await location_pages.find(connection, partner, location_id, any_case=not sender.ids_have_case)
+    if asking.asked_of is not None:  # the id may be that of several parties' locations
+        sites = tuple(sorted(sites, key=lambda site: _party([site]) != asking.asked_of))
+    for site in sites[:1]:
+        written = _written(sender, site)
+        chosen = None if written is None else sender.part(written, inside)
+        if chosen is not None:
+            return granted(chosen, at, asking.routed(sender, _party(sites)))
+    raise Refused(HTTPStatus.NOT_FOUND, UNKNOWN_LOCATION, "there is no such object here, or none that you may see")
+
+
+def _written(sender: Sender, site: Site) -> dict[str, Any] | None:
+    return sender.location(site.location, [one.notice() for one in site.truths], site.last_updated)
+
+
+def _party(sites: Sequence[Site]) -> Party | None:
+    return Party(sites[0].location.country, sites[0].location.party) if sites else None
