@@ -81,6 +81,20 @@ def test_a_file_that_is_no_locations_document_is_refused_with_its_name(run: Run,
     assert "does not exist" in run("evses", "import", "nowhere.json", code=2).stderr
 
 
+def test_a_fleet_in_2_1_1_is_imported_for_the_party_that_is_named(run: Run, tmp_path: Path) -> None:
+    place = {"id": "L1", "evses": [{"uid": "1", "evse_id": "DE*XPO*E1", "status": "AVAILABLE", "connectors": []}]}
+    (tmp_path / "old.json").write_text(json.dumps([place]))
+    old = ("evses", "import", "old.json", "--ocpi-version", "2.1.1")
+    assert "--party DE*XPO" in run(*old, code=1).stderr
+    assert "such as DE*XPO" in run(*old, "--party", "Xpo", code=2).stderr
+    assert "1 EVSEs at 1 location can be read" in run(*old, "--party", "DE*XPO", "--dry-run").output
+    for registered in ("1 EVSEs registered", "0 EVSEs registered"):
+        said = run(*old, "--party", "DE*XPO").output
+        assert registered in said
+        assert "at 1 location" in said
+    assert json.loads(run(*old, "--party", "DE*XPO", "-o", "json").output)["locations"] == 1
+
+
 def test_a_status_is_set_for_a_while_and_the_answer_says_who_is_shown_what(run: Run):
     run("evses", "import", str(FLEET))
     words = ("set", "de*xpo*e1001*1", "maintenance", "--for", "2h", "--reason", "new cable", "-o", "json")

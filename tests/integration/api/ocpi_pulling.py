@@ -124,7 +124,7 @@ class Fleet:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self._app = create_app(service, opens=False)
+        self.app = create_app(service, opens=False)
         self._pullers: list[Puller] = []
 
     @asynccontextmanager
@@ -176,7 +176,7 @@ class Fleet:
         async with self.service.database.write() as connection:
             added = await partners.add(connection, self.service.secrets, new, "test")
         await self.computed()
-        self._pullers.append(Puller(self.service, self._app, added, secret))
+        self._pullers.append(Puller(self.service, self.app, added, secret))
         return self._pullers[-1]
 
     async def change(self, puller: Puller, **different: Any) -> None:
