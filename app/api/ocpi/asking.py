@@ -55,7 +55,8 @@ def asking(request: Request[Any, Any, Any], public_url: str | None) -> Asking:
     """Read a request, by its path as it was sent: an id may hold a slash."""
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     segments = raw.decode("latin-1").partition("?")[0].split("/")
-    path = segments[segments.index(PREFIX) + 1 :]
+    # Not there where the slash after it came encoded: then it is no path of ours.
+    path = segments[segments.index(PREFIX) + 1 :] if PREFIX in segments else []
     if path and not path[-1]:
         path.pop()  # some add a slash at the end
     host = request.headers.get("host") or ":".join(str(part) for part in request.scope.get("server") or ("localhost",))

@@ -101,7 +101,10 @@ class Puller:
         """Follow the links from the first page to the last."""
         found: list[list[Object]] = []
         url: str | None = "locations"
+        visited: set[str] = set()
         while url is not None:
+            assert url not in visited
+            visited.add(url)
             page = await self.get(url, query if url == "locations" else None)
             rules = RELEASES[self.version].objects.location
             passes = self.passes_unknown

@@ -61,6 +61,9 @@ async def test_what_does_not_exist_is_answered_in_the_envelope(fleet: Fleet) -> 
     for path in ("", "/", "/versions/x/y", "/2.2.1/tokens", "/2.2.1/locations/a/b/c/d"):
         answer = await emsp.get(f"/ocpi{path}")
         assert (answer.http, answer.code) == (404, 2000), path
+    encoded = await emsp.get("/ocpi%2Fversions")
+    assert (encoded.http, encoded.code) == (404, 2000)
+    assert (await emsp.client.get("/ocpifoo")).status_code == 404
 
 
 async def test_urls_are_those_of_the_public_address_where_one_is_set(settings: Settings, clock: FrozenClock) -> None:

@@ -93,7 +93,7 @@ async def test_a_partner_finds_its_own_audience_and_as_removed_what_has_left_it(
 
 
 async def test_what_was_not_imported_cannot_be_told_and_is_not_counted(fleet: Fleet) -> None:
-    await fleet.take_in(location("L1", evse("1")))
+    await fleet.take_in(location("L1", evse("1")), location("L8"))
     await register(fleet.service.writer, "DE*ABC*E9", location="L1")
     await register(fleet.service.writer, "DE*ABC*E8", location="L8")
     await fleet.computed()
@@ -141,6 +141,17 @@ async def test_each_window_edge_moves_last_updated_and_nothing_else_does(fleet: 
     clock.advance(10 * HOUR)
     await fleet.computed()
     assert await emsp.view() == quiet
+
+
+async def test_a_location_that_differs_is_updated_then_and_its_evses_are_not(fleet: Fleet, clock: FrozenClock) -> None:
+    await fleet.take_in(location("L1", evse("1")))
+    emsp = await fleet.partner()
+    before = (await emsp.view())["L1"]
+    clock.advance(MINUTE)
+    await fleet.take_in(location("L1", evse("1"), name="Station"))
+    (after,) = (await emsp.view(date_from="2026-03-01T08:01:00Z")).values()
+    assert (after["name"], after["last_updated"]) == ("Station", "2026-03-01T08:01:00.000Z")
+    assert after["evses"] == before["evses"]
 
 
 async def test_dates_choose_from_the_first_up_to_not_including_the_second(fleet: Fleet, clock: FrozenClock) -> None:
