@@ -45,6 +45,7 @@ def resolve(due: Due, at: datetime, max_age: timedelta | None) -> Resolved:
             recheck_at=_next_look(due, actual, at),
         ),
         moved=moved,
+        renewed=renewed,
     )
 
 
@@ -96,7 +97,8 @@ def _owed_again(resolved: Resolved, partner: Partner, old: Delivery, at: datetim
     if old.want == want and old.generation == generation:
         return None
     before, now = resolved.due.shown.presentation, resolved.now.presentation
-    unheard = _never_told(old, generation) and old.aspect is Aspect.STATUS and now.what is before.what
+    same = old.aspect is Aspect.STATUS and now.what is before.what and not resolved.renewed
+    unheard = same and _never_told(old, generation)
     new = msgspec.structs.replace(old, want=want, generation=generation)
     return Owed(new, created=False, at=None if unheard else at)
 

@@ -113,7 +113,7 @@ async def _sites(connection: AsyncConnection, partner: Partner, numbers: Sequenc
 
 def _site(location: Location, truths: Iterable[Truth]) -> Site:
     listed = tuple(truths)
-    return Site(location, listed, max(location.changed_at, *(one.shown.last_updated for one in listed)))
+    return Site(location, listed, max(location.changed_at, *(one.last_updated for one in listed)))
 
 
 def _as_shared(truth: Truth, partner: Partner) -> Truth:

@@ -62,11 +62,15 @@ class Due(msgspec.Struct, frozen=True):
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """What it came to. `moved`: what is shown, or until when, is another; the version may have risen without."""
+    """What it came to. `moved`: what is shown, or until when, is another; the version may have risen without.
+
+    `renewed`: something else was imported of the EVSE.
+    """
 
     due: Due
     now: Shown
     moved: bool
+    renewed: bool = False
 
 
 class Truth(msgspec.Struct, frozen=True):
