@@ -7,15 +7,14 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from app.channels.outcomes import Apart, Outcome, Rejected
+from app.channels.outcomes import Apart, Outcome, Rejected, Unknown
 from app.clock import Clock
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
 from app.schedule.decisions import Claim, Limits, Told, after_outcome, may_arrive_late, put_back, standing_after
-from app.store import aspects, deliveries, partners
+from app.store import aspects, deliveries, neighbours, partners
 from app.store.database import Database
 from app.store.deliveries import Attempt
-from app.store.neighbours import owe_neighbours
 
 _STALE: Final = timedelta(milliseconds=50)  #: when to look again at what reconcile is about to change
 
@@ -68,8 +67,9 @@ async def settle(
             return None  # and with it went all that it was owed
         await deliveries.settle(connection, finished.keys(), settled)
         await aspects.doubt_siblings(connection, doubted, at)
-        disturbed = [one.claim.delivery.evse for one in said if one.outcome.disturbs]
-        await owe_neighbours(connection, partner, disturbed, at)
+        for lost, change in ((False, neighbours.owe_neighbours), (True, neighbours.doubt_neighbours)):
+            disturb = [one for one in said if one.outcome.disturbs and isinstance(one.outcome, Unknown) is lost]
+            await change(connection, partner, [one.claim.delivery.evse for one in disturb], at)
         await deliveries.log(connection, [one.attempt for one in said if one.attempt is not None])
         if giving_back is not None:
             await deliveries.release_lane(connection, partner, giving_back)

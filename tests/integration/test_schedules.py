@@ -344,3 +344,33 @@ async def test_what_a_partner_may_have_lost_with_a_location_is_told_again(rig: R
     await rig.until(lambda: len(channel.said) == 2)
     await rig.until(done(rig))
     assert [(one.evse, one.status) for one in channel.said] == [(1, "CHARGING"), (2, "AVAILABLE")]
+
+
+async def test_what_a_partner_may_yet_lose_is_told_once_more_when_it_can_no_longer_lose_it(
+    rig: Rig, clock: FrozenClock, channel: ScriptedChannel
+) -> None:
+    here, there = "DE*ABC*E2", "DE*ABC*E3"
+    await told(rig, channel, EVSE, here, there)
+    for one, location in ((EVSE, "LOC1"), (here, "LOC1"), (there, "LOC2")):
+        await register(rig.writer, one, location=location)
+    await rig.catch_up()
+    await rig.until(done(rig))
+    lost = iter([Unknown("lost", disturbs=True)])
+    channel.answer = lambda one: next(lost, Delivered()) if one.evse == 1 else Delivered()
+    await report(rig.writer, "Charging")
+    await rig.catch_up()
+
+    async def doubted() -> bool:
+        return [row["suspect"] for row in await stored(rig.database, "delivery")] == [True, True, False]
+
+    await rig.until(doubted)
+    clock.advance(LIMITS.back_off_longest)
+
+    async def to_be_confirmed() -> bool:
+        return all(row["confirm_at"] for row in await stored(rig.database, "delivery") if row["suspect"])
+
+    await rig.until(to_be_confirmed)
+    channel.said.clear()
+    clock.advance(LIMITS.settle)
+    await rig.until(done(rig))
+    assert sorted(one.evse for one in channel.said) == [1, 2]
