@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.ocpi.asking import Asking
 from app.api.ocpi.envelope import UNKNOWN_LOCATION, Answer, Refused, granted
-from app.api.ocpi.parameters import LARGEST_PAGE, asked
+from app.api.ocpi.parameters import LARGEST_PAGE, Asked, asked
 from app.channels.ocpi.release import Party
 from app.channels.ocpi.sender import Sender
 from app.domain.partner import Partner
 from app.store import location_pages
-from app.store.location_pages import Site
+from app.store.location_pages import Page, Site
 
 
 async def locations(
@@ -34,7 +34,7 @@ async def locations(
         after=page_asked.after or 0,
         limit=page_asked.limit,
     )
-    total = await location_pages.count(connection, partner, page_asked.wanted)
+    total = await _total(connection, partner, page_asked, page)
     headers = {"X-Total-Count": str(total), "X-Limit": str(LARGEST_PAGE)}
     if page.following is not None:
         query = urlencode(page_asked.following(asking.query, page.length, page.following))
@@ -59,6 +59,15 @@ async def part(connection: AsyncConnection, partner: Partner, asking: Asking, se
         if chosen is not None:
             return granted(chosen, at, asking.routed(sender, _party(sites)))
     raise Refused(HTTPStatus.NOT_FOUND, UNKNOWN_LOCATION, "there is no such object here, or none that you may see")
+
+
+async def _total(connection: AsyncConnection, partner: Partner, asked_for: Asked, page: Page) -> int:
+    """How many there are: by the last page itself, as one that changes meanwhile would be counted and not be there."""
+    end = asked_for.offset + page.length
+    if page.following is None and (page.length or not asked_for.offset):
+        return end
+    counted = await location_pages.count(connection, partner, asked_for.wanted)
+    return counted if page.following is None else max(counted, end + 1)
 
 
 def _written(sender: Sender, site: Site) -> dict[str, Any] | None:
