@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from app.channels.driver_app.simulator import AppReceiver
+from app.channels.ocpi.emsp_view import compare
+from app.channels.ocpi.pulling import PullFailed
 from app.channels.ocpi.simulator import Emsp
 from app.channels.oicp.simulator import Behaviour, Hub
 from app.clock import Clock
@@ -16,6 +18,7 @@ from app.demo.listening import free_port, listening
 from app.serving_tls import ServerTls
 
 TOKEN: Final = "demo-token-of-the-emsp"  # noqa: S105 - a simulated partner's
+PULL_TOKEN: Final = "demo-token-for-the-emsp"  # noqa: S105 - likewise
 SECRET: Final = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLWRyaXZlci1hcHA="  # noqa: S105 - a simulated partner's
 OPERATOR: Final = "DE*XPO"
 
@@ -96,6 +99,8 @@ class Audience:
                     "countryCode": self._emsp.party.country,
                     "partyId": self._emsp.party.party,
                     "initialPush": True,
+                    "schedule": True,
+                    "pullToken": PULL_TOKEN,
                 },
             },
         ]
@@ -121,6 +126,14 @@ class Audience:
     def objections(self) -> dict[str, list[str]]:
         """What each had to object to: wrong by the specification, by the signature or by the order."""
         return {"app": self._app.wrong, "hub": self._hub.wrong, "emsp": self._emsp.wrong}
+
+    async def pull(self, base_url: str) -> list[str]:
+        """Have the OCPI partner read all Locations, and say in what they are not as it was pushed them."""
+        try:
+            pulled = await self._emsp.pull(f"{base_url}/ocpi/versions", PULL_TOKEN)
+        except PullFailed as failed:
+            return [f"it cannot pull: {failed}"]
+        return compare(self._emsp.view(), pulled)
 
     def told_to(self, name: str) -> Iterable[str]:
         """The EVSEs that a partner was ever told of."""

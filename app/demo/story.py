@@ -179,7 +179,8 @@ class Story:
             await asyncio.sleep(0.2)
             fleet = await self._fleet()
         await asyncio.sleep(0.3)
-        verdict = judge(self._audience, self._edges, fleet)
+        pulled = await self._audience.pull(self._service.url)
+        verdict = judge(self._audience, self._edges, fleet, pulled)
         self._narrator.print("")
         self._narrator.rule("What each partner saw")
         self._narrator.print(as_table(self._audience, verdict))
@@ -192,6 +193,7 @@ class Story:
         if verdict.wrong:
             self._narrator.print(f"[bold red]{len(verdict.wrong)} wrong[/]")
         else:
+            self._narrator.print("The OCPI partner pulls all of it as well: the same, and announced alike.")
             self._narrator.print("[bold green]0 wrong[/]: in the end everybody shows just what is true")
         return 1 if verdict.wrong else 0
 

@@ -35,10 +35,16 @@ class Verdict(msgspec.Struct, frozen=True):
     caught_up: dict[str, list[float]]
 
 
-def judge(audience: Audience, edges: Sequence[Edge], fleet: Sequence[Mapping[str, Any]]) -> Verdict:
-    """Compare what partners show with what `fleet` (`GET /v2/evses`) says they must, and look for every edge."""
+def judge(
+    audience: Audience, edges: Sequence[Edge], fleet: Sequence[Mapping[str, Any]], pulled: Sequence[str]
+) -> Verdict:
+    """Compare what partners show with what `fleet` (`GET /v2/evses`) says they must, and look for every edge.
+
+    `pulled` is in what the OCPI partner was told otherwise when it pulled.
+    """
     wrong = [f"{_NAMES[name]} objected: {what}" for name, whats in audience.objections().items() for what in whats]
     wrong += differences(audience, fleet)
+    wrong += [f"{_NAMES['emsp']} pulled: {one}" for one in pulled]
     heard = audience.heard()
     lags: dict[str, list[float]] = {name: [] for name in _NAMES}
     caught_up: dict[str, list[float]] = {name: [] for name in _NAMES}
