@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from app.api.ocpi.parameters import LARGEST_PAGE, PAGE, asked
 from app.channels.ocpi.fields import faults
 from app.channels.ocpi.partner_release import RELEASES
 from app.main import Service
@@ -211,6 +212,7 @@ async def test_parties_are_swapped_where_they_are_named(fleet: Fleet) -> None:
     assert parties(await emsp.get("locations/L1")) == [None] * 4
     own = await fleet.partner("own", fromCountryCode="DE", fromPartyId="OWN")
     assert parties(await own.get("locations/L1", headers=FROM)) == ["DE", "OWN", "NL", "SUB"]
+    assert parties(await own.get("locations/L1", headers=FROM | TO)) == ["DE", "HUB", "NL", "SUB"]
 
 
 async def test_parties_have_no_place_with_the_versions_nor_in_2_1_1(fleet: Fleet) -> None:
@@ -218,6 +220,11 @@ async def test_parties_have_no_place_with_the_versions_nor_in_2_1_1(fleet: Fleet
     assert parties(await emsp.get("/ocpi/versions", headers=FROM | TO)) == [None] * 4
     assert parties(await emsp.get("", headers=FROM | TO)) == [None] * 4
     assert parties(await old.get("locations", headers=FROM | TO)) == [None] * 4
+
+
+def test_nobody_gets_more_on_a_page_than_the_most_that_is_said() -> None:
+    assert [asked({"limit": limit}).limit for limit in ("499", "500", "501")] == [499, LARGEST_PAGE, LARGEST_PAGE]
+    assert asked({}).limit == PAGE
 
 
 # When something is wrong with us
