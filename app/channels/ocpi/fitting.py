@@ -30,7 +30,7 @@ from app.domain.instant import parse_instant, rfc3339
 
 #: What a value that cannot be said becomes. `None` is a value: JSON's null.
 UNFIT: Final = object()
-_COORDINATE: Final = re.compile(r"(-?\d{1,3})\.(\d{4,15})", re.ASCII)
+_COORDINATE: Final = re.compile(r"(-?\d{1,3})(?:\.(\d{0,15}))?", re.ASCII)
 _EXACT: Final = 2.0**53  #: below it a float is the integer that was meant
 _DECIMALS: Final = 6  #: of a coordinate, which every version takes: a tenth of a metre
 
@@ -141,10 +141,10 @@ def _mended(rules: Text | Whole | Number | Boolean | Moment | Words, value: Any)
 
 
 def _mended_coordinate(value: str) -> Any:
-    """Give it the decimals that every version takes: a nought more, or a few centimetres less."""
+    """Give it the decimals that every version takes: noughts, which say the same, or a few centimetres less."""
     if not (match := _COORDINATE.fullmatch(value)):
         return UNFIT
-    return f"{match[1]}.{match[2][:_DECIMALS].ljust(_DECIMALS, '0')}"
+    return f"{match[1]}.{(match[2] or '')[:_DECIMALS].ljust(_DECIMALS, '0')}"
 
 
 def _mended_prose(rules: Text, value: str) -> str:

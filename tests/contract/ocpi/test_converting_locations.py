@@ -89,6 +89,8 @@ def test_opening_times_are_told_all_or_not_at_all() -> None:
 def test_coordinates_get_the_decimals_that_the_version_wants() -> None:
     location = location_told(OLD, "2.2.1", coordinates={"latitude": "51.04759", "longitude": "-3.7299447"})
     assert location["coordinates"] == {"latitude": "51.047590", "longitude": "-3.729944"}
+    location = location_told(LATER, "2.2.1", coordinates={"latitude": "52.0", "longitude": "7"})
+    assert location["coordinates"] == {"latitude": "52.000000", "longitude": "7.000000"}, "rather than to lose the site"
 
 
 def test_prose_is_cut_and_written_plainly_but_no_other_string_is() -> None:
