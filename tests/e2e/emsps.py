@@ -1,4 +1,4 @@
-"""A service in this process that runs on real time, an imported fleet, and eMSPs of every version that push and pull."""
+"""A service that runs on real time, an imported fleet, and eMSPs of every version that are pushed to and pull."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -194,7 +194,7 @@ class Network:
 
 def an_emsp(version: str, known: set[str] | None = None, **behaviour: Any) -> Emsp:
     passes = {VENDOR_FIELD} if version == "2.2.1" else set()
-    emsp = Emsp(
+    return Emsp(
         SystemClock(),
         f"token-for-{version}-0123",
         known,
@@ -202,7 +202,6 @@ def an_emsp(version: str, known: set[str] | None = None, **behaviour: Any) -> Em
         passes=passes,
         behaviour=Behaviour(**behaviour),
     )
-    return emsp
 
 
 @asynccontextmanager

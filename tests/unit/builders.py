@@ -47,6 +47,7 @@ def evse(
     location: str | None = "LOC1",
     actual_status: ActualStatus = ActualStatus.AVAILABLE,
     observed_at: datetime | None = None,
+    object_changed_at: datetime | None = None,
 ) -> Evse:
     """Build an EVSE in production."""
     return Evse(
@@ -61,6 +62,7 @@ def evse(
         deployment=DeploymentState.PRODUCTION,
         actual_status=actual_status,
         observed_at=observed_at,
+        object_changed_at=object_changed_at,
         created_by="the-key",
         created_at=_LONG_AGO,
         updated_at=_LONG_AGO,

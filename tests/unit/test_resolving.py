@@ -302,3 +302,66 @@ def test_each_partner_is_owed_its_own() -> None:
     }
     found = owed_by(MOVED, receivers, known, NOW)
     assert [(one.delivery.partner, one.delivery.want, one.delivery.generation) for one in found] == [(3, 8, 4)]
+
+
+# What was imported, and what is announced
+
+
+def test_another_import_moves_the_version_of_the_status_and_says_that_it_was_that() -> None:
+    result = looked(evse(object_changed_at=at(-1)))
+    assert (result.moved, result.renewed) == (False, True)
+    assert (result.now.version, result.now.status_version, result.now.schedule_version) == (8, 8, 0)
+    again = looked(evse(object_changed_at=at(-1)), before=result.now, minute=1)
+    assert (again.renewed, again.now.version) == (False, 8)
+
+
+def test_it_is_dated_by_the_import_even_where_the_clock_was_stepped_back_since() -> None:
+    result = looked(evse(object_changed_at=at(5)))
+    assert result.now.last_updated == at(5)
+    assert not looked(evse(object_changed_at=at(5)), before=result.now, minute=1).renewed
+
+
+def test_another_import_is_told_to_who_only_pulled_so_far_as_some_are_given_evses_whole() -> None:
+    renewed = looked(evse(object_changed_at=at(-1)))
+    old = owed(renewed, partner(), delivery(acked_digest=None))
+    assert old is not None
+    assert old.at == NOW
+
+
+def test_what_is_only_announced_owes_nobody_a_status() -> None:
+    first, second = temporary_status(60, 120), temporary_status(180, 240, number=2)
+    before = looked(evse(), first).now
+    ahead = looked(evse(), first, second, before=before, minute=1)
+    assert (ahead.now.version, ahead.now.status_version, ahead.now.schedule_version) == (9, 8, 9)
+    assert owed(ahead, partner(), delivery(want=8, acked=8)) is None
+
+
+AHEAD = looked(evse(), temporary_status(60, 120))
+TOLD = {(1, 1, Aspect.STATUS): delivery(want=8, acked=8)}
+
+
+def test_a_schedule_is_owed_to_who_gets_schedules_once_there_is_one() -> None:
+    (new,) = owed_by(AHEAD, [partner(gets_schedule=True)], TOLD, NOW)
+    assert (new.created, new.at, new.delivery.aspect, new.delivery.want) == (True, NOW, Aspect.SCHEDULE, 8)
+    assert owed_by(AHEAD, [partner()], TOLD, NOW) == []
+    assert owed_by(UNMOVED, [partner(gets_schedule=True)], {(1, 1, Aspect.STATUS): delivery()}, NOW) == []
+
+
+def test_a_schedule_that_was_there_before_a_new_partner_is_told_it_only_if_it_asked_for_that() -> None:
+    later = looked(evse(), temporary_status(60, 120), before=AHEAD.now, minute=1)
+    for tells_fleet in (False, True):
+        receiver = partner(gets_schedule=True, tells_fleet=tells_fleet)
+        status, schedule = owed_by(later, [receiver], {}, NOW)
+        assert (status.delivery.aspect, schedule.delivery.aspect) == (Aspect.STATUS, Aspect.SCHEDULE)
+        assert (schedule.at is not None) is tells_fleet
+
+
+def test_a_schedule_that_is_empty_again_is_owed_as_such_also_where_no_more_are_wanted() -> None:
+    given_up = looked(evse(), before=AHEAD.now, minute=1)
+    schedule = delivery(aspect=Aspect.SCHEDULE, want=8, acked=8)
+    for gets_schedule in (False, True):
+        found = owed_by(given_up, [partner(gets_schedule=gets_schedule)], {**TOLD, schedule.key: schedule}, NOW)
+        assert [(one.created, one.at, one.delivery.aspect, one.delivery.want) for one in found] == [
+            (False, NOW, Aspect.STATUS, 9),
+            (False, NOW, Aspect.SCHEDULE, 9),
+        ]
