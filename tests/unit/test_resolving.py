@@ -337,7 +337,7 @@ def test_what_is_only_announced_owes_nobody_a_status() -> None:
 
 
 AHEAD = looked(evse(), temporary_status(60, 120))
-TOLD = {(1, 1, Aspect.STATUS): delivery(want=8, acked=8)}
+TOLD = {(1, 1, Aspect.STATUS): delivery(want=8, acked=8, acked_at=at(-1))}
 
 
 def test_a_schedule_is_owed_to_who_gets_schedules_once_there_is_one() -> None:
