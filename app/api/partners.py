@@ -88,7 +88,11 @@ class Partners(Controller):
     async def change(
         self, name: NameInPath, data: JSONBody[PartnerChanges], context: Context_, principal: Principal_
     ) -> PartnerView:
-        """Change a partner, pause it or let it go on. What it is owed meanwhile it gets afterwards, once per EVSE."""
+        """Change a partner, pause it or let it go on. What it is owed meanwhile it gets afterwards, once per EVSE.
+
+        A secret that was made for it is shown now, in `issued`, and never again.
+        """
+        issued: dict[str, Any] = {}
 
         def decide(old: Partner) -> Partner:
             new = old
@@ -102,10 +106,11 @@ class Partners(Controller):
                     context.settings.longest_timeout,
                 )
                 new = good.reconfigured(new).told_anew()
+                issued.update(good.issued({**old.secrets, **data.configuration}))
             # Whoever touches a partner has mended something: it is tried at once.
             return new.tried_now()
 
-        return await _changed(name, decide, context, principal)
+        return msgspec.structs.replace(await _changed(name, decide, context, principal), issued=issued or None)
 
     @post(
         "/{name:str}/resend",

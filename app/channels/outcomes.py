@@ -9,6 +9,8 @@ import msgspec
 class Delivered(msgspec.Struct, frozen=True, tag=True):
     """The partner has it. `detail` is what it said.
 
+    `whole`: it has the other aspect of the EVSE as well, as true as that was then.
+
     `reference`, here as in every outcome, is the partner's own number of the request, for which its support asks.
     `disturbs`, in every outcome as well: what the partner had of the other EVSEs at the location may be gone.
     """
@@ -16,6 +18,7 @@ class Delivered(msgspec.Struct, frozen=True, tag=True):
     detail: str = ""
     reference: str | None = None
     disturbs: bool = False
+    whole: bool = False
 
 
 class Rejected(msgspec.Struct, frozen=True, tag=True):

@@ -7,7 +7,7 @@ import msgspec
 
 from app.channels import REGISTER
 from app.channels.configuring import concerns_of
-from app.cli.configuring import as_typed, typed_in
+from app.cli.configuring import as_typed, show_issued, typed_in
 from app.cli.opening import opened, print_json, runs, settings_from_environment
 from app.domain.partner import Partner
 from app.domain.principal import COMMAND_LINE
@@ -59,15 +59,18 @@ async def change(name: str, pairs: tuple[str, ...], configuration: str | None) -
     settings = settings_from_environment()
     if not (different := typed_in(pairs, configuration)):
         raise click.UsageError("say with --set what is to be different")
+    issued: dict[str, Any] = {}
     async with opened(settings) as beside, beside.database.write() as connection:
 
         def decide(old: Partner) -> Partner:
             raw: dict[str, Any] = {**old.configuration, **old.secrets, **different}
             good = as_typed(old.channel, raw, settings.longest_timeout)
+            issued.update(good.issued(raw))
             return good.reconfigured(old).told_anew().tried_now()
 
         await partners.change(connection, beside.secrets, name, decide, beside.clock.now(), COMMAND_LINE.id)
     click.echo(f"{name} is changed, and told everything again")
+    show_issued(issued)
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """A partner's configuration as it is typed in on a command line."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +78,13 @@ def _content(field: str, path: str) -> str:
         return content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise click.UsageError(f"--set {field}=@{path}: the file is not text; certificates and keys are PEM") from None
+
+
+def show_issued(issued: Mapping[str, Any]) -> None:
+    """Print the secrets that were made for a partner, once."""
+    for field, secret in issued.items():
+        click.echo(f"{field}: {secret}")
+        click.echo("Keep it now: it cannot be shown again.", err=True)
 
 
 def _value(text: str) -> Any:

@@ -9,7 +9,7 @@ import msgspec
 
 from app.channels import REGISTER
 from app.channels.configuring import concerns_of
-from app.cli.configuring import as_typed, typed_in
+from app.cli.configuring import as_typed, show_issued, typed_in
 from app.cli.opening import Opened, as_json, opened, print_json, print_table, runs, settings_from_environment
 from app.domain.errors import EvseNotFound
 from app.domain.evse_id import parse_evse_id
@@ -77,9 +77,7 @@ async def add(
         print_json({"name": name, "channel": channel, "configuration": good.configuration, "issued": issued})
         return
     click.echo(f"{name} is added")
-    for key, value in issued.items():
-        click.echo(f"{key}: {value}")
-        click.echo("Keep it now: it cannot be shown again.", err=True)
+    show_issued(issued)
 
 
 @partners.command("list")

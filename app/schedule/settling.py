@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from app.channels.outcomes import Apart, Outcome, Rejected, Unknown
+from app.channels.outcomes import Apart, Delivered, Outcome, Rejected, Unknown
 from app.clock import Clock
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
@@ -65,12 +65,20 @@ async def settle(
         stands = await partners.set_standing(connection, partner, standing)
         if stands is None:
             return None  # and with it went all that it was owed
+        disturbing = {lost: [one for one in said if _disturbs(one, lost=lost)] for lost in (False, True)}
+        everybody = [key[1] for key in finished] if any(disturbing.values()) else []
+        await neighbours.lock(connection, partner, everybody)
         await deliveries.settle(connection, finished.keys(), settled)
         await aspects.doubt_siblings(connection, doubted, at)
-        for lost, change in ((False, neighbours.owe_neighbours), (True, neighbours.doubt_neighbours)):
-            disturb = [one for one in said if one.outcome.disturbs and isinstance(one.outcome, Unknown) is lost]
-            await change(connection, partner, [one.claim.delivery.evse for one in disturb], at)
+        whole = [one.claim.key for one in said if isinstance(one.outcome, Delivered) and one.outcome.whole]
+        await aspects.forget_siblings(connection, whole)
+        for change, ones in ((neighbours.owe, disturbing[False]), (neighbours.doubt, disturbing[True])):
+            await change(connection, partner, [one.claim.delivery.evse for one in ones], at)
         await deliveries.log(connection, [one.attempt for one in said if one.attempt is not None])
         if giving_back is not None:
             await deliveries.release_lane(connection, partner, giving_back)
     return stands
+
+
+def _disturbs(one: Done, *, lost: bool) -> bool:
+    return one.outcome.disturbs and isinstance(one.outcome, Unknown) is lost

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Update, and_, case, exists, null, select, tuple_, update
+from sqlalchemy import ColumnElement, Update, and_, case, exists, null, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect, Delivery, Known
@@ -65,15 +65,31 @@ async def known(connection: AsyncConnection, rows: Collection[Delivery]) -> dict
 
 async def doubt_siblings(connection: AsyncConnection, keys: Iterable[tuple[int, int, Aspect]], at: datetime) -> None:
     """Make suspect what a whole EVSE, told for one of `keys` and not heard of again, may overwrite when it comes."""
-    others = [(partner, evse, other.value) for partner, evse, aspect in keys for other in Aspect if other is not aspect]
+    others = _others(keys)
     if others:
         key = tuple_(_delivery.c.partner, _delivery.c.evse, _delivery.c.aspect)
         await connection.execute(_doubted(at).where(key.in_(others)))
 
 
+async def forget_siblings(connection: AsyncConnection, keys: Iterable[tuple[int, int, Aspect]]) -> None:
+    """Forget what was acknowledged of the other aspect, where it is owed: a whole EVSE has just told something newer.
+
+    Otherwise, should what is true become again what was acknowledged before, nobody would say so.
+    """
+    others = _others(keys)
+    if others:
+        owed = or_(_delivery.c.next_at.is_not(None), _delivery.c.acked.is_distinct_from(_delivery.c.want))
+        key = tuple_(_delivery.c.partner, _delivery.c.evse, _delivery.c.aspect)
+        await connection.execute(update(_delivery).where(key.in_(others), owed).values(acked_digest=None))
+
+
 async def doubt_siblings_in_flight(connection: AsyncConnection, at: datetime) -> None:
     """The same for everything that is under way."""
     await connection.execute(_doubted(at).where(exists().where(_are_siblings, _sibling.c.in_flight)))
+
+
+def _others(keys: Iterable[tuple[int, int, Aspect]]) -> list[tuple[int, int, str]]:
+    return [(partner, evse, other.value) for partner, evse, aspect in keys for other in Aspect if other is not aspect]
 
 
 def _doubted(at: datetime) -> Update:

@@ -237,11 +237,11 @@ class Batch:
         if new := sorted(self._new["temporary_status"] & self._temporary.keys()):
             await connection.execute(_temporary.insert(), [self._temporary_values(one) for one in new])
         if self._readdressed:
-            await connection.execute(
-                update(_delivery)
-                .where(_delivery.c.evse.in_(sorted(self._readdressed)))
-                .values(acked_digest=None, next_at=self.at)
-            )
+            theirs = _delivery.c.evse.in_(sorted(self._readdressed))
+            # In order, as everybody else who locks many of them: whoever overlaps waits, and nobody deadlocks.
+            order = (_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
+            await connection.execute(select(_delivery.c.evse).where(theirs).order_by(*order).with_for_update())
+            await connection.execute(update(_delivery).where(theirs).values(acked_digest=None, next_at=self.at))
         # Last of all that is locked: whoever looks at an EVSE has its presented row first, and then reads its location.
         await self.locations.write(connection, self.at)
         if self._audit:

@@ -5,7 +5,7 @@ and gets no longer stays in the list as removed, for ever; what it was never sha
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +28,8 @@ _location: Final = metadata.tables["location"]
 _evse: Final = metadata.tables["evse"]
 _presented: Final = metadata.tables["presented"]
 _delivery: Final = metadata.tables["delivery"]
+#: How long after the time that it is dated with a change may be committed, by whichever clock and replica.
+COMMITTED_WITHIN: Final = timedelta(minutes=1)
 _GATES: Final = tuple(what_text(gate) for gate in Gate)
 
 
@@ -40,7 +42,7 @@ class Site(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which locations: those last updated from `date_from` on, and before `date_to`, both UTC."""
+    """Which locations: those last updated before `date_to`, and from `date_from` on or shortly before it, both UTC."""
 
     date_from: datetime | None = None
     date_to: datetime | None = None
@@ -129,7 +131,9 @@ def _chosen(partner: Partner, wanted: Wanted) -> Select[Any]:
     query = _visible(select(_location.c.id, func.count()), partner).group_by(_location.c.id)
     latest = func.max(_presented.c.last_updated)
     if wanted.date_from is not None:
-        query = query.having(or_(_location.c.changed_at >= wanted.date_from, latest >= wanted.date_from))
+        # Whoever asked while it was being committed could not find it: for such as them it is there a while longer.
+        since = wanted.date_from - COMMITTED_WITHIN
+        query = query.having(or_(_location.c.changed_at >= since, latest >= since))
     if wanted.date_to is not None:
         query = query.having(and_(_location.c.changed_at < wanted.date_to, latest < wanted.date_to))
     return query

@@ -214,8 +214,9 @@ async def truths(
     connection: AsyncConnection, ids: Collection[int], *, with_locations: bool = False
 ) -> dict[int, Truth]:
     """What is true of these EVSEs now."""
-    evses = await evses_by_id(connection, ids)
     shown = await shown_by_evse(connection, ids)
+    # Read after its version: an EVSE that is imported anew meanwhile is told twice, and not missed.
+    evses = await evses_by_id(connection, ids)
     locations = await of_evses(connection, evses.values()) if with_locations else {}
     return {key: Truth(evses[key], one, locations.get(evses[key].location_key)) for key, one in shown.items()}
 

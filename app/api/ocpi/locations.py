@@ -50,9 +50,11 @@ async def part(connection: AsyncConnection, partner: Partner, asking: Asking, se
         Refused: HTTP 404; there is none that the partner may see.
     """
     location_id, *inside = asking.path[2:]
+    if not location_id.isprintable():  # nor does any id hold such, and PostgreSQL would not even look for some
+        raise Refused(HTTPStatus.NOT_FOUND, UNKNOWN_LOCATION, "there is no such object here")
     sites = await location_pages.find(connection, partner, location_id, any_case=not sender.ids_have_case)
-    if asking.asked_of is not None:  # the id may be that of several parties' locations
-        sites = tuple(sorted(sites, key=lambda site: _party([site]) != asking.asked_of))
+    if (party := asking.asked_of) is not None:  # the id may be that of several parties' locations
+        sites = tuple(sorted(sites, key=lambda site: not party.is_same(_party([site]))))
     for site in sites[:1]:
         written = _written(sender, site)
         chosen = None if written is None else sender.part(written, inside)

@@ -49,24 +49,25 @@ class OcpiConnection:
             # Not parked: no version of the presented status will come with the location that is missing.
             return Rejected(message.content.reason, retry_slowly=True, asked=False)
         said: Saying = message.content
-        evse, release = said.notice.evse, self._release
-        url = evse_url(self._url, evse)
-        lacks_location = location_url(self._url, evse) in self._lacking and not said.removal
-        if (said.whole or lacks_location) and (body := said.evse(release)) is not None:
-            return await (
-                self._after_location(said, url, body) if lacks_location else self._send_whole(said, url, body)
-            )
-        outcome = await self._send("PATCH", url, said, said.patch(release, with_uid=self._settings.uid_in_patch))
-        if not is_lacking(outcome) or (body := said.evse(release)) is None:
+        url, at = evse_url(self._url, said.notice.evse), location_url(self._url, said.notice.evse)
+        lacks_location = at in self._lacking and not said.removal
+        if (said.whole or lacks_location) and (body := said.evse(self._release)) is not None:
+            if lacks_location:
+                return await self._after_location(said, at, url, body)
+            outcome = await self._offer_whole(said, at, url, body)
+            if not isinstance(outcome, Rejected):
+                return outcome
+            # It does not take this EVSE whole, as it is or at all. It is to have the news for all that.
+        outcome = await self._patch(said, url)
+        if not is_lacking(outcome) or said.whole or (body := said.evse(self._release)) is None:
             return outcome
-        return await self._send_whole(said, url, body)
+        return await self._offer_whole(said, at, url, body)
 
     async def close(self) -> None:
         await self._transport.close()
 
-    async def _after_location(self, said: Saying, url: str, body: bytes) -> Outcome:
+    async def _after_location(self, said: Saying, at: str, url: str, body: bytes) -> Outcome:
         """PUT the EVSE, and before it the location that the partner lacks."""
-        at = location_url(self._url, said.notice.evse)
         lock = self._locks.setdefault(at, asyncio.Lock())
         waits = lock.locked()
         async with lock:
@@ -74,7 +75,7 @@ class OcpiConnection:
                 if waits:  # whoever told it before us was not heard; we have no time left to wait for an answer as well
                     return Apart("its location was not told yet")
                 return await self._with_location(said, at, url, body)
-        return await self._send_whole(said, url, body)
+        return await self._offer_whole(said, at, url, body)
 
     async def _with_location(self, said: Saying, at: str, url: str, body: bytes) -> Outcome:
         self._lacking.discard(at)
@@ -86,14 +87,21 @@ class OcpiConnection:
             return _disturbing(told)
         if not isinstance(told, Delivered):
             return told
-        return _disturbing(await self._send("PUT", url, said, body))
+        return _disturbing(await self._put(said, url, body))
 
-    async def _send_whole(self, said: Saying, url: str, body: bytes) -> Outcome:
-        outcome = await self._send("PUT", url, said, body)
+    async def _offer_whole(self, said: Saying, at: str, url: str, body: bytes) -> Outcome:
+        outcome = await self._put(said, url, body)
         if is_lacking(outcome) and said.notice.location is not None:
-            self._lacking.add(location_url(self._url, said.notice.evse))
+            self._lacking.add(at)
             return Apart(f"its location is told first: {_reason(outcome)}")
         return outcome
+
+    async def _put(self, said: Saying, url: str, body: bytes) -> Outcome:
+        outcome = await self._send("PUT", url, said, body)
+        return msgspec.structs.replace(outcome, whole=True) if isinstance(outcome, Delivered) else outcome
+
+    async def _patch(self, said: Saying, url: str) -> Outcome:
+        return await self._send("PATCH", url, said, said.patch(self._release, with_uid=self._settings.uid_in_patch))
 
     async def _send(self, method: str, url: str, said: Saying, body: bytes) -> Outcome:
         sender = self._settings.sender or _party(said.notice.evse)

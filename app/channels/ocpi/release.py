@@ -18,6 +18,12 @@ class Party(msgspec.Struct, frozen=True):
     country: str
     party: str
 
+    def is_same(self, other: "Party | None") -> bool:
+        """Tell whether it is that party: ids go by no case. Spec: OCPI 2.2.1 types, CiString type."""
+        if other is None:
+            return False
+        return (self.country.upper(), self.party.upper()) == (other.country.upper(), other.party.upper())
+
 
 #: Writes the headers of one request: what proves who we are, from which party, to which.
 WritesHeaders: TypeAlias = Callable[[str, Party, Party], dict[str, str]]
