@@ -163,8 +163,10 @@ def standing_after(
     match outcome:
         case Delivered():
             return msgspec.structs.replace(partner.tried_now(), last_error=None, last_success_at=at)
-        case Rejected() | Apart():
+        case Rejected():
             return msgspec.structs.replace(partner.tried_now(), last_error=None)
+        case Apart():
+            return partner  # it answered; but what is to follow may be what it fails at
         case Refused(reason=reason):
             wait = limits.back_off_longest * (0.5 + chance / 2)
         case NotSent(reason=reason, retry_after=retry_after) if retry_after is not None:

@@ -49,6 +49,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # The version before would tell them as a status.
+    op.execute("DELETE FROM delivery WHERE aspect = 'schedule'")
     op.drop_index("uq_partner_caller", table_name="partner")
     op.drop_column("partner", "caller")
     op.drop_column("partner", "gets_schedule")

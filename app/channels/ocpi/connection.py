@@ -6,6 +6,7 @@ A PATCH first. A partner that lacks the EVSE is given it whole, and one that lac
 
 import asyncio
 from base64 import b64encode
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -36,6 +37,7 @@ class OcpiConnection:
         self._transport = Transport(in_flight=IN_FLIGHT, timeout=means.timeout)
         self._lacking: set[str] = set()  #: URLs of locations that the partner has shown not to have
         self._locks: dict[str, asyncio.Lock] = {}  #: so that a location is told once, however many EVSEs wait for it
+        self._told: Counter[str] = Counter()  #: how often each location was told, whatever came of it
 
     def translate(self, notice: Notice) -> Message:
         """Say it in the partner's words. The digest leaves `last_updated` out, as it moves with every version."""
@@ -78,11 +80,14 @@ class OcpiConnection:
         return await self._offer_whole(said, at, url, body)
 
     async def _with_location(self, said: Saying, at: str, url: str, body: bytes) -> Outcome:
-        self._lacking.discard(at)
         location = said.location(self._release)
         if location is None:
+            self._lacking.discard(at)
             return Rejected("it does not know the location, which was never imported here", retry_slowly=True)
         told = await self._send("PUT", at, said, location)
+        # Whatever came of it: that it is lacking is to be found out anew, or one that has it by then would lose it.
+        self._lacking.discard(at)
+        self._told[at] += 1
         if isinstance(told, Unknown):
             return _disturbing(told)
         if not isinstance(told, Delivered):
@@ -90,9 +95,12 @@ class OcpiConnection:
         return _disturbing(await self._put(said, url, body))
 
     async def _offer_whole(self, said: Saying, at: str, url: str, body: bytes) -> Outcome:
+        told_before = self._told[at]
         outcome = await self._put(said, url, body)
         if is_lacking(outcome) and said.notice.location is not None:
-            self._lacking.add(at)
+            lock = self._locks.get(at)
+            if not (lock is not None and lock.locked()) and self._told[at] == told_before:
+                self._lacking.add(at)  # unless it was told while we asked: then the answer is about before
             return Apart(f"its location is told first: {_reason(outcome)}")
         return outcome
 

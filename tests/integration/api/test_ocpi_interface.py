@@ -250,3 +250,15 @@ async def test_the_rest_of_the_api_does_not_know_these_routes(fleet: Fleet) -> N
     emsp = await fleet.partner()
     document = (await emsp.client.get("/openapi/openapi.json")).json()
     assert [path for path in document["paths"] if "ocpi" in path] == []
+
+
+async def test_a_nul_in_a_path_is_no_failure_of_ours(fleet: Fleet) -> None:
+    emsp = await fleet.partner()
+    answer = await emsp.get("/ocpi/2.2.1/locations/L%001")
+    assert (answer.http, answer.code) == (404, 2003)
+
+
+async def test_whose_location_it_is_goes_without_regard_to_case(fleet: Fleet) -> None:
+    emsp = await fleet.partner()
+    to = {"OCPI-to-country-code": "de", "OCPI-to-party-id": "xyz"}
+    assert (await emsp.get("locations/L1", headers=to)).data["party_id"] == "XYZ"

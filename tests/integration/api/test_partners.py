@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from app.demo.listening import free_port
+from app.domain.partner import Partner
+from app.main import Service
+from app.store import partners
 from tests.clock import FrozenClock
 from tests.integration.api.calls import PARTNERS, Client, get, good, refusal
 
@@ -172,3 +175,27 @@ async def test_a_change_that_is_refused_leaves_the_partner_as_it_was(admin: Clie
             refusal(await admin.patch(f"{PARTNERS}/app", json=changes), status, pointer=pointer)
     refusal(await admin.post(f"{PARTNERS}/app/resend", json={"evseId": "nonsense"}), 400, pointer="/evseId")
     assert await get(admin, f"{PARTNERS}/app") == before
+
+
+async def test_a_token_for_pulling_that_a_change_makes_is_shown_once(admin: Client, service: Service) -> None:
+    """A partner that was there before there were any has none yet."""
+    at = service.clock.now()
+    configuration = {name: value for name, value in OCPI.items() if name != "token"}
+    old = Partner(
+        id=0,
+        name="emsp",
+        channel="ocpi",
+        configuration=configuration,
+        secrets={"token": OCPI["token"]},
+        created_by="test",
+        created_at=at,
+        updated_at=at,
+    )
+    async with service.database.write() as connection:
+        await partners.add(connection, service.secrets, old, "test")
+    changed = good(await admin.patch(f"{PARTNERS}/emsp", json={"configuration": configuration}))
+    async with service.database.read() as connection:
+        stored = await partners.find(connection, service.secrets, "emsp")
+    assert stored.caller is not None
+    assert changed["issued"] == {"pullToken": stored.secrets["pullToken"]}
+    assert good(await admin.patch(f"{PARTNERS}/emsp", json={"configuration": configuration}))["issued"] is None
