@@ -71,7 +71,7 @@ async def settle(
         await deliveries.settle(connection, finished.keys(), settled)
         await aspects.doubt_siblings(connection, doubted, at)
         whole = [one.claim.key for one in said if isinstance(one.outcome, Delivered) and one.outcome.whole]
-        await aspects.forget_siblings(connection, whole)
+        await aspects.forget_siblings(connection, whole, at)
         for change, ones in ((neighbours.owe, disturbing[False]), (neighbours.doubt, disturbing[True])):
             await change(connection, partner, [one.claim.delivery.evse for one in ones], at)
         await deliveries.log(connection, [one.attempt for one in said if one.attempt is not None])

@@ -71,16 +71,20 @@ async def doubt_siblings(connection: AsyncConnection, keys: Iterable[tuple[int, 
         await connection.execute(_doubted(at).where(key.in_(others)))
 
 
-async def forget_siblings(connection: AsyncConnection, keys: Iterable[tuple[int, int, Aspect]]) -> None:
+async def forget_siblings(connection: AsyncConnection, keys: Iterable[tuple[int, int, Aspect]], at: datetime) -> None:
     """Forget what was acknowledged of the other aspect, where it is owed: a whole EVSE has just told something newer.
 
-    Otherwise, should what is true become again what was acknowledged before, nobody would say so.
+    Otherwise, should what is true become again what was acknowledged before, nobody would say so. And owe it where
+    nobody knows what the partner had of it: by now it may have nothing.
     """
     others = _others(keys)
     if others:
         owed = or_(_delivery.c.next_at.is_not(None), _delivery.c.acked.is_distinct_from(_delivery.c.want))
-        key = tuple_(_delivery.c.partner, _delivery.c.evse, _delivery.c.aspect)
-        await connection.execute(update(_delivery).where(key.in_(others), owed).values(acked_digest=None))
+        which = tuple_(_delivery.c.partner, _delivery.c.evse, _delivery.c.aspect).in_(others)
+        await connection.execute(update(_delivery).where(which, owed).values(acked_digest=None))
+        unknown = (_delivery.c.acked_digest.is_(None), _delivery.c.rejected_version.is_(None))
+        idle = _delivery.c.next_at.is_(None)
+        await connection.execute(update(_delivery).where(which, *unknown, idle).values(next_at=at))
 
 
 async def doubt_siblings_in_flight(connection: AsyncConnection, at: datetime) -> None:

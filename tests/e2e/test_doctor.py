@@ -17,11 +17,12 @@ from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.wire import EVSE_ID
 from app.cli import group
 from app.clock import SystemClock
+from app.domain.location import PublishedLocation
 from app.domain.partner import Partner
 from app.domain.status import DeploymentState
 from app.schedule.reconcile import Reconciler
-from app.store import deliveries, diagnosis, full_loads, partners
-from app.store.commands.importing import Import
+from app.store import deliveries, diagnosis, full_loads, migrating, partners
+from app.store.commands.importing import Import, ImportLocation
 from app.store.database import Database, EmbeddedLock
 from app.store.secrets import Secrets
 from app.store.tables import metadata
@@ -98,7 +99,7 @@ async def test_a_service_without_a_fault_needs_nothing(database: Database, write
     await computed(database, clock)
     said = await run()
     assert said.splitlines()[-1] == "nothing needs doing"
-    assert "at revision 0001" in said
+    assert f"at revision {migrating.newest()}" in said
     assert ("this machine's clock is" in said) is not database.embedded
 
 
@@ -194,6 +195,22 @@ async def test_an_evse_id_that_oicp_cannot_express_is_found_however_it_came_in(
     assert any("that Hubject cannot take" in says for _, says, _ in await findings())
 
 
+async def test_evses_that_no_ocpi_partner_can_pull_are_noted(
+    database: Database, writer: Writer, clock: SystemClock
+) -> None:
+    await register(writer, "DE*ABC*E1", location="LOC1")
+    await writer.run(Import(by=ADMIN, imported=imported("DE*ABC*E2", uid="2")))
+    await writer.run(Import(by=ADMIN, imported=imported("DE*ABC*E3", uid="3", location="LOC2")))
+    place = PublishedLocation(country="DE", party="ABC", id="LOC1", ocpi_object={"id": "LOC1"}, ocpi_version="2.2.1")
+    await writer.run(ImportLocation(by=ADMIN, imported=place))
+    await computed(database, clock)
+    assert "never imported" not in await run(), "without any OCPI partner it is nobody's business"
+    await add_partner(database, clock, "emsp", channel="ocpi")
+    await computed(database, clock)
+    said = await run(code=1)  # whose secrets are of another key here
+    assert "2 EVSEs (DE*ABC*E1, DE*ABC*E3) in production, never imported" in said
+
+
 async def test_many_operators_are_told_with_the_largest_and_a_count(
     database: Database, writer: Writer, clock: SystemClock
 ) -> None:
@@ -264,7 +281,7 @@ async def test_a_database_of_another_revision_is_to_be_migrated_and_is_not_read_
     async with database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     [(about, says, todo)] = await findings()
-    assert (about, says) == ("database", "is at revision 0000, this version needs 0001")
+    assert (about, says) == ("database", f"is at revision 0000, this version needs {migrating.newest()}")
     assert "evse-status migrate" in todo
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from app.channels.channel import Accepted
+from app.channels.transport import Answer
 from app.domain.status import DeploymentState, Kind
 from app.store.commands.importing import Import
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import ADMIN, HOUR, MINUTE, imported, plan, register, stored
+from tests.builders import ADMIN, HOUR, MINUTE, imported, plan, register, report, stored
 from tests.clock import FrozenClock
 from tests.integration.keeping_partner import CONFIGURATION, OBJECT, Channel, Keeping
 from tests.integration.scripted_channel import Rig
@@ -38,7 +39,7 @@ async def joined(rig: Rig, **different: Any) -> None:
         channel="ocpi",
         configuration=good.configuration,
         secrets=good.secrets,
-        tells_fleet=True,
+        tells_fleet=good.tells_fleet,
         gets_schedule=good.gets_schedule,
     )
     await rig.until(lambda: done(rig))
@@ -115,3 +116,34 @@ async def test_a_partner_that_does_not_take_an_evse_whole_hears_that_it_is_back(
     await register(rig.writer, deployment=DeploymentState.PRODUCTION, uid="3256")
     await rig.until(lambda: done(rig))
     assert partner.status == "AVAILABLE"
+
+
+class Lacking(Keeping):
+    """Has only what it was PUT."""
+
+    async def send(self, method: str, url: str, *, headers: Any, body: bytes) -> Answer:
+        if method == "PATCH" and url not in self.evses:
+            return Answer(404, {}, b'{"status_code":2003}')
+        return await super().send(method, url, headers=headers, body=body)
+
+
+async def test_what_was_planned_before_a_partner_came_follows_the_evse_that_it_is_given_whole(
+    database: Database, clock: FrozenClock, writer: Writer
+) -> None:
+    partner = Lacking()
+    rig = Rig(database, clock, writer, Channel(partner))
+    await rig.dispatcher.start()
+    try:
+        await writer.run(Import(by=ADMIN, imported=imported(ocpi_object=OBJECT)))
+        at = clock.now()
+        await plan(writer, by=ADMIN, kind=Kind.MAINTENANCE, valid_from=at + 20 * HOUR, valid_to=at + 30 * HOUR)
+        await rig.reconciler.pass_once()
+        await joined(rig, schedule=True, initialPush=False)
+        clock.advance(MINUTE)
+        await report(writer, "Charging")
+        await rig.until(lambda: done(rig))
+    finally:
+        await rig.dispatcher.stop()
+    assert partner.status == "CHARGING"
+    (told,) = partner.evses.values()
+    assert len(told["status_schedule"]) == 1
