@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.channels.ocpi.locations import LocationsUnreadable, Read, parse_party, read_locations
 from app.channels.ocpi.partner_release import RELEASES
 from app.channels.ocpi.release import Party
+from app.channels.ocpi.sayable import remarks
 from app.cli.opening import as_json, opened, print_json, runs, settings_from_environment
 from app.domain.errors import DomainError
 from app.domain.principal import COMMAND_LINE
@@ -67,6 +69,7 @@ def import_(
         read = read_locations(file.read_bytes(), ocpi_version, party)
     except (LocationsUnreadable, OSError) as error:
         raise click.ClickException(f"{file}: {error}") from None
+    read = msgspec.structs.replace(read, quirks=(*read.quirks, *remarks(read)))
     counts = {"created": 0, "known": 0, "refused": 0, "locations": 0}
     refusals: list[str] = []
     if not dry_run:

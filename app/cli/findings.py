@@ -64,7 +64,8 @@ async def about(
         says += f", the oldest since {rfc3339(since)}" if since else ""
         says += f": {partner.last_error}" if partner.last_error else ""
         found.append(Finding(name, says, _todo(partner)))
-    if owing.shared and not owing.owed and partner.last_success_at is None and partner.standing is Standing.GOOD:
+    silent = owing.shared and not owing.owed and partner.last_success_at is None
+    if silent and partner.standing is Standing.GOOD and not _only_pulls(partner):
         says = f"gets {_evses(owing.shared)} and was never told anything, so nobody knows whether it can be"
         todo = f"tell it everything once: `evse-status partners resend {partner.name}`"
         found.append(Finding(name, says, todo, note=True))
@@ -73,6 +74,10 @@ async def about(
         if count:
             found.append(_refusal(partner, count, commonest(reasons), for_good=for_good))
     return found
+
+
+def _only_pulls(partner: Partner) -> bool:
+    return partner.channel == OcpiChannel.name and partner.configuration.get("url") is None
 
 
 async def full_load(connection: AsyncConnection, partner: Partner) -> list[Finding]:

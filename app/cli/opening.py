@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
@@ -19,7 +20,7 @@ from app.domain.errors import DomainError
 from app.main import NotMigrated, secrets_for
 from app.settings import PREFIX, Settings
 from app.store import migrating
-from app.store.database import Database, DatabaseInUse
+from app.store.database import Database, DatabaseInUse, EmbeddedLock
 from app.store.secrets import Secrets, SecretsUnreadable
 from app.store.writer import Writer
 
@@ -78,8 +79,8 @@ async def opened(settings: Settings) -> AsyncGenerator[Opened]:
     """Open the database, an embedded one brought up to date first."""
     beside = Opened(settings)
     try:
-        if beside.database.embedded:
-            await migrating.upgrade(beside.database)
+        if beside.database.path is not None:
+            await _bring_up_to_date(beside.database, beside.database.path)
         elif (current := await migrating.current(beside.database)) != migrating.newest():
             raise NotMigrated(f"the database is at revision {current}: run `evse-status migrate`")
         asked = beside.clock.monotonic()
@@ -92,6 +93,21 @@ async def opened(settings: Settings) -> AsyncGenerator[Opened]:
             await beside.writer.stop()
     finally:
         await beside.database.close()
+
+
+async def _bring_up_to_date(database: Database, path: Path) -> None:
+    """Upgrade an embedded database, unless a service is running on it: that would be of another version.
+
+    Raises:
+        NotMigrated: one is.
+    """
+    current = await migrating.current(database) if EmbeddedLock(path).is_held else migrating.newest()
+    if current != migrating.newest():
+        raise NotMigrated(
+            f"the database is at revision {current}, this version needs {migrating.newest()}, and a service of another "
+            "version runs on it: stop that one first"
+        )
+    await migrating.upgrade(database)
 
 
 def runs(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:

@@ -1,6 +1,7 @@
 """The commands, as somebody types them, each in a process's own environment and on an embedded database."""
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from app.cli import group
 from app.cli.durations import Duration
+from app.store.database import EmbeddedLock
 from tests.contract.oicp.issuing import issue
 
 FLEET = Path(__file__).parents[2] / "app" / "demo" / "fleet.json"
@@ -311,3 +313,17 @@ def test_a_partner_is_shown_without_its_secrets_changed_field_by_field_and_remov
 
     run("partners", "remove", "hub", "--yes")
     assert "no partners" in run("partners", "list").output
+
+
+def test_a_command_does_not_change_a_database_on_which_another_version_is_running(run: Run, tmp_path: Path):
+    run("keys", "list")
+    with sqlite3.connect(tmp_path / "here.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0001'")
+    lock = EmbeddedLock(tmp_path / "here.db")
+    lock.take()
+    try:
+        said = run("keys", "list", code=1).stderr
+    finally:
+        lock.release()
+    assert "at revision 0001" in said
+    assert "stop that one first" in said

@@ -51,7 +51,7 @@ HTTP: Final = (
 #: The status code in the envelope. Spec: OCPI 2.2.1 status_codes.
 OCPI: Final = (
     Row(1000, 1999, Verdict.DONE),
-    Row(2003, 2003, Verdict.NOT_KNOWN, "it does not know this location or EVSE; it learns of it when it pulls"),
+    Row(2003, 2003, Verdict.NOT_KNOWN, "it does not know this location or EVSE"),
     Row(2000, 2999, Verdict.REJECTED, "it does not accept this request"),
     Row(3000, 3999, Verdict.UNCLEAR, "it failed"),
     Row(4001, 4001, Verdict.LATER, "the hub does not know the receiver: check countryCode and partyId"),

@@ -13,7 +13,7 @@ from app.channels.ocpi.periods import Period
 from app.channels.ocpi.release import Release
 from app.channels.ocpi.status import Status
 from app.channels.ocpi.zones import ZONE
-from app.domain.evse import Evse
+from app.domain.evse import Evse, PublishedEvse
 from app.domain.instant import rfc3339
 from app.domain.location import PublishedLocation
 
@@ -22,7 +22,7 @@ _ALL_PUBLISHED: Final = "2.1.1"
 
 
 def evse_object(
-    release: Release, evse: Evse, *, status: Status, schedule: Sequence[Period], last_updated: datetime
+    release: Release, evse: Evse | PublishedEvse, *, status: Status, schedule: Sequence[Period], last_updated: datetime
 ) -> dict[str, Any] | None:
     """Write the EVSE with this status, this schedule and this `last_updated`; its ids are those it is registered under.
 

@@ -1,10 +1,14 @@
 """A list of Locations while it is read page by page, and whether its pages fit together."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from app.channels.ocpi.emsp_pages import PageHeaders
 from app.channels.ocpi.emsp_view import View, read_time
+
+#: How much earlier than asked for a Location may be: what was dated before and committed after has to be found.
+OVERLAP: Final = timedelta(minutes=1)
 
 
 class Reading:
@@ -60,7 +64,7 @@ class Reading:
             self._twice.append(name)
             for key in [key for key, home in self.location_of.items() if home == name]:
                 del self.evses[key], self.location_of[key]
-        if self._date_from is not None and read_time(location["last_updated"]) < read_time(self._date_from):
+        if self._date_from is not None and read_time(location["last_updated"]) < read_time(self._date_from) - OVERLAP:
             wrong.append(f"Location {name} is of {location['last_updated']}, before date_from {self._date_from}")
         self.locations[name] = {field: value for field, value in location.items() if field != "evses"}
         for evse in location.get("evses") or ():

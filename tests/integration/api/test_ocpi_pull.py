@@ -304,3 +304,14 @@ async def test_a_parameter_at_the_edge_is_read(fleet: Fleet) -> None:
     emsp = await fleet.partner()
     for query, found in AT_THE_EDGE:
         assert len((await emsp.get("locations", query)).data) == found, query
+
+
+async def test_no_page_is_empty_but_the_last_for_many_take_such_a_page_for_it(fleet: Fleet) -> None:
+    unsayable = [location(f"L{number}", evse(f"{number}", connectors=[])) for number in range(1, 5)]
+    await fleet.take_in(location("L0", evse("0")), *unsayable, location("L9", evse("9")))
+    emsp = await fleet.partner()
+    first = await emsp.get("locations", {"limit": 1})
+    assert [one["id"] for one in first.data] == ["L0"]
+    second = await emsp.get(first.headers["link"].partition("<")[2].partition(">")[0])
+    assert [one["id"] for one in second.data] == ["L9"]
+    assert "link" not in second.headers
