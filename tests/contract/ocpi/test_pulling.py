@@ -146,7 +146,7 @@ async def test_an_evse_that_stands_elsewhere_now_has_not_vanished() -> None:
 async def test_what_is_older_than_what_was_asked_for_is_wrong() -> None:
     async with pulling() as pull:
         before = await pull()
-        old = a_site("2.2.1", 9, 0)
+        old = {**a_site("2.2.1", 9, 0), "last_updated": "2020-01-01T00:00:00.000Z"}
         pull.publisher.twist = on("locations", lambda page: page.envelope.update(data=[old]))
         await pull(since=before)
         assert any("LOC9 is of" in one and "before date_from" in one for one in pull.emsp.wrong)
