@@ -11,9 +11,10 @@ from typing import Any, Final
 from litestar import Litestar, Request, Response, route
 from litestar.datastructures import State
 
+from app.channels.faults import Faults
 from app.channels.ocpi import emsp_answers
 from app.channels.ocpi.emsp_answers import SUCCESS, Cut, Reply, while_connected
-from app.channels.ocpi.emsp_behaviour import LATE, REQUEST_KINDS, Behaviour, Faults, RequestKind, Trouble
+from app.channels.ocpi.emsp_behaviour import LATE, REQUEST_KINDS, Behaviour, RequestKind, Trouble
 from app.channels.ocpi.emsp_body import Change, read_change
 from app.channels.ocpi.emsp_late import LateChanges
 from app.channels.ocpi.emsp_order import Order
@@ -63,8 +64,8 @@ class Emsp:
         self.requests: list[Requested] = []
         self.wrong: list[str] = []
         self.unknown: Counter[str] = Counter()
-        self.faults = Faults()
-        self.faults_of = {kind: Faults() for kind in REQUEST_KINDS}
+        self.faults = Faults[Trouble]()
+        self.faults_of = {kind: Faults[Trouble]() for kind in REQUEST_KINDS}
         self.slow_by = 30.0
         self.late_by = 5.0
         self.known = None if known is None else set(known)

@@ -1,7 +1,5 @@
 """How the simulated Hubject behaves where texts and sightings differ, and the trouble that it can be told to make."""
 
-import random
-from collections import deque
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -79,35 +77,3 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     def impossible_code(self) -> str:
         """The code that goes with an action that the records do not allow."""
         return self.without_record if self.without_record != "upsert" else "009"
-
-
-class Faults:
-    """Which trouble comes next: what was scripted, else what is `always` so, else what is drawn."""
-
-    def __init__(self) -> None:
-        self.always: Trouble | None = None
-        self._scripted: deque[Trouble | None] = deque()
-        self._dice = random.Random()  # noqa: S311 - trouble, not secrets
-        self._weights: Mapping[Trouble | None, float] = {}
-
-    def script(self, *troubles: Trouble | None) -> None:
-        """Have the next pushes go like this, one each. `None` lets one go well."""
-        self._scripted.extend(troubles)
-
-    def draw(self, weights: Mapping[Trouble | None, float], seed: int) -> None:
-        """Draw the trouble for every push from now on; the same each time for the same seed and order of pushes."""
-        self._dice = random.Random(seed)  # noqa: S311 - trouble, not secrets
-        self._weights = dict(weights)
-
-    def peace(self) -> None:
-        """Let everything go well from now on."""
-        self.always = None
-        self._scripted.clear()
-        self._weights = {}
-
-    def next(self) -> Trouble | None:
-        if self._scripted:
-            return self._scripted.popleft()
-        if self.always is not None or not self._weights:
-            return self.always
-        return self._dice.choices(list(self._weights), weights=list(self._weights.values()))[0]

@@ -15,10 +15,11 @@ from litestar import Litestar, asgi
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
+from app.channels.faults import Faults
 from app.channels.oicp import hub_answers, hub_records, hub_rules
 from app.channels.oicp.emp_pull import PULL, pulled
 from app.channels.oicp.hub_answers import Answer, pause, said, wait_for
-from app.channels.oicp.hub_behaviour import Behaviour, Faults, Trouble
+from app.channels.oicp.hub_behaviour import Behaviour, Trouble
 from app.channels.oicp.hub_certificate import Client, check_client, client_of
 from app.channels.oicp.hub_records import Impossible, Records
 from app.channels.oicp.hub_request import Request, addressed_operator, request_of
@@ -81,7 +82,7 @@ class Hub:
         self.behaviour = behaviour or Behaviour()
         if strict_update:
             self.strict_update = True
-        self.faults = Faults()
+        self.faults = Faults[Trouble]()
         self.slow_by = 30.0
         self.late_by = 5.0
         self.received: list[Received] = []

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import pytest
 
-from app.channels.oicp.hub_behaviour import Faults
+from app.channels.faults import Faults
 from app.channels.oicp.simulator import Behaviour, Hub, Trouble
 from app.channels.outcomes import Unknown
 from app.channels.transport import LARGEST_ANSWER
@@ -188,7 +188,7 @@ async def test_a_push_that_is_refused_on_its_own_account_uses_up_no_trouble(hub:
 
 async def test_drawn_trouble_is_the_same_for_the_same_seed() -> None:
     def drawn(seed: int) -> list[Trouble | None]:
-        faults = Faults()
+        faults = Faults[Trouble]()
         faults.draw({"500": 1, "cut": 1, None: 2}, seed)
         return [faults.next() for _ in range(200)]
 
@@ -198,7 +198,7 @@ async def test_drawn_trouble_is_the_same_for_the_same_seed() -> None:
 
 
 async def test_what_is_scripted_comes_before_what_is_always_so_and_that_before_what_is_drawn() -> None:
-    faults = Faults()
+    faults = Faults[Trouble]()
     faults.draw({"500": 1}, seed=1)
     assert faults.next() == "500"
     faults.always = "502"
