@@ -3,7 +3,7 @@
 import asyncio
 import random
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -18,6 +18,7 @@ from app.store.commands.evses import Register, Report
 from app.store.commands.temporary_statuses import End, Plan
 from tests.builders import ADMIN, BOOKING, SENSOR, wish
 from tests.e2e.emsps import PER_LOCATION, Connected, Network, an_emsp, network, site
+from tests.e2e.hurried import HURRIED
 
 SITES: Final = 500
 TROUBLES: Final[tuple[Trouble | None, ...]] = (
@@ -25,15 +26,6 @@ TROUBLES: Final[tuple[Trouble | None, ...]] = (
     *("cut", "slow", "late", "late-500", "late-silent"),
 )
 LATE_BY: Final = 3.0  #: seconds; later than what follows, and before a doubt is settled
-#: Shorter than in earnest, so that back-off and the settling of doubts can be waited for.
-HURRIED: Final[dict[str, Any]] = {
-    "request_timeout": timedelta(seconds=2),
-    "lease": timedelta(seconds=7),
-    "settle": timedelta(seconds=8),
-    "back_off_first": timedelta(milliseconds=100),
-    "back_off_longest": timedelta(milliseconds=500),
-    "retry_slowly": timedelta(seconds=5),
-}
 
 
 class History:

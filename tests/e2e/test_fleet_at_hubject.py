@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -17,19 +17,11 @@ from app.store.commands.evses import Register, Report
 from app.store.commands.temporary_statuses import End, Plan
 from tests.builders import ADMIN, BOOKING, SENSOR, wish
 from tests.e2e.hubject import Fleet, fleet
+from tests.e2e.hurried import HURRIED
 
 SIZE: Final = 5000
 TROUBLES: Final[Sequence[Trouble | None]] = (None, None, "500", "429", "garbage", "cut", "017", "late", "late-504")
 LATE_BY: Final = 3.0  #: seconds; later than what follows, and before a doubt is settled
-#: Shorter than in earnest, so that back-off and the settling of doubts can be waited for.
-HURRIED: Final[dict[str, Any]] = {
-    "request_timeout": timedelta(seconds=2),
-    "lease": timedelta(seconds=7),
-    "settle": timedelta(seconds=8),
-    "back_off_first": timedelta(milliseconds=100),
-    "back_off_longest": timedelta(milliseconds=500),
-    "retry_slowly": timedelta(seconds=5),
-}
 
 
 @pytest.fixture(autouse=True)
