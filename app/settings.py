@@ -106,7 +106,14 @@ class Settings(BaseSettings):
         if value is None:
             return None
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        if (
+            not value.isprintable()
+            or " " in value
+            or parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+        ):
             raise ValueError("an http or https address without query, such as https://status.example.com")
         return value.rstrip("/")
 

@@ -121,10 +121,14 @@ def _report(read: Read, counts: dict[str, int], refusals: list[str], *, output: 
         click.echo(f"{readable}; a dry run, so nothing was changed")
         return
     click.echo(
-        f"{counts['created']} EVSEs registered, {counts['known']} known already, {counts['refused']} refused, "
+        f"{_evses(counts['created'])} registered, {counts['known']} known already, {counts['refused']} refused, "
         f"at {_locations(counts['locations'])}"
         + (f"; {len(remarks)} {'remark' if len(remarks) == 1 else 'remarks'}" if remarks else "")
     )
+
+
+def _evses(count: int) -> str:
+    return f"{count} {'EVSE' if count == 1 else 'EVSEs'}"
 
 
 def _locations(count: int) -> str:
