@@ -90,7 +90,7 @@ def test_a_fleet_in_2_1_1_is_imported_for_the_party_that_is_named(run: Run, tmp_
     assert "--party DE*XPO" in run(*old, code=1).stderr
     assert "such as DE*XPO" in run(*old, "--party", "Xpo", code=2).stderr
     assert "1 EVSEs at 1 location can be read" in run(*old, "--party", "DE*XPO", "--dry-run").output
-    for registered in ("1 EVSEs registered", "0 EVSEs registered"):
+    for registered in ("1 EVSE registered", "0 EVSEs registered"):
         said = run(*old, "--party", "DE*XPO").output
         assert registered in said
         assert "at 1 location" in said
