@@ -67,9 +67,12 @@ class Apart(msgspec.Struct, frozen=True, tag=True):
     """The bundle that it was in was not applied, or went without it: it is to be said again at once.
 
     Or something else has to be said before it. Nothing is known against this EVSE.
+
+    `left` is the address (`Evse.address`) from which the EVSE is gone now, as the partner has just acknowledged.
     """
 
     reason: str
+    left: str | None = None
     reference: str | None = None
     disturbs: bool = False
 

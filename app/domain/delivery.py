@@ -19,11 +19,17 @@ class Aspect(StrEnum):
     SCHEDULE = "schedule"
 
 
+#: Instead of an address: gone from where it was.
+LEFT: Final = ""
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One (partner, EVSE, aspect): what it should know, what it acknowledged, and what is under way.
 
     `want` and `acked` are versions of the EVSE. `suspect` says that some request of ours may still be applied late;
     `confirm_at` is from when a send settles that. `next_at` is when to try next, `None` that nothing is owed.
+    `told_at` is the address (`Evse.address`) at which the partner has the EVSE, `LEFT` that it was told that the EVSE
+    is gone from there, and nothing since.
     All times UTC.
     """
 
@@ -45,6 +51,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     next_at: datetime | None = None
     last_error: str | None = None
+    told_at: str | None = None
 
     @property
     def key(self) -> tuple[int, int, Aspect]:
@@ -54,11 +61,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 class Known(msgspec.Struct, frozen=True):
     """What the partner acknowledged last about the EVSE, as the digest of it, by aspect.
 
-    `None` is nothing, or nothing that can be relied on.
+    `None` is nothing, or nothing that can be relied on. `told_at`: at which address, also where what is there cannot be
+    relied on; `LEFT` for none any more.
     """
 
     status: str | None = None
     schedule: str | None = None
+    told_at: str | None = None
 
 
 NOTHING: Final = Known()

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -40,6 +41,14 @@ class Evse(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def location_key(self) -> tuple[str, str, str | None]:
         return (self.country, self.party, self.location)
+
+    @property
+    def address(self) -> str | None:
+        """Where partners find it: country, party, location and uid, percent-encoded; `None` if no URL can hold it."""
+        segments = (self.country, self.party, self.location or "", self.uid)
+        if any(one in {"", ".", ".."} for one in segments):
+            return None
+        return "/".join(quote(one, safe="") for one in segments)
 
     def actual(self, max_age: timedelta | None) -> Actual:
         """What the charger does, believed for `max_age` after it was seen; for ever where that is `None`."""

@@ -43,10 +43,11 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What a claim was used to say: a version of the EVSE, in words with this digest."""
+    """What a claim was used to say: a version of the EVSE, in words with this digest, at this address if at any."""
 
     version: int
     digest: str
+    address: str | None = None
 
 
 def claimed(row: Delivery, token: str, at: datetime, limits: Limits) -> Delivery:
@@ -77,12 +78,15 @@ def after_outcome(
     `None` if the claim is no longer ours, and nothing was put back by it: whoever took the row over marked it suspect.
     """
     if row.token != claim.delivery.token:
-        if not needs_sending(claim.delivery, told) or not isinstance(outcome, Delivered | Unknown):
+        applied = isinstance(outcome, Delivered | Unknown) or (isinstance(outcome, Apart) and outcome.left is not None)
+        if not needs_sending(claim.delivery, told) or not applied:
             return None
         # We were frozen for longer than our lease, and what we then said may lie over something newer.
         due = row.next_at if row.in_flight or (row.next_at is not None and row.next_at < at) else at
         return msgspec.structs.replace(row, suspect=True, confirm_at=None, next_at=due)
-    row = msgspec.structs.replace(row, in_flight=False, token=None, lease_until=None)
+    row = msgspec.structs.replace(
+        row, in_flight=False, token=None, lease_until=None, told_at=_told_at(row, claim, told, outcome)
+    )
     if (row.generation, row.acked_digest) != (claim.delivery.generation, claim.delivery.acked_digest):
         # The partner was reconfigured meanwhile, or this EVSE was asked for anew: whatever the partner said, it said
         # to a request that no longer counts.
@@ -125,6 +129,15 @@ def put_back(row: Delivery, claim: Claim, at: datetime) -> Delivery | None:
     if row.token != claim.delivery.token:
         return None
     return msgspec.structs.replace(row, in_flight=False, token=None, lease_until=None, next_at=at)
+
+
+def _told_at(row: Delivery, claim: Claim, told: Told, outcome: Outcome) -> str | None:
+    """Return where the partner may have the EVSE now, whether or not what it was told still counts."""
+    if isinstance(outcome, Delivered) and needs_sending(claim.delivery, told):
+        return told.address
+    # Of an EVSE that moved several times the address that was acknowledged counts: nothing is said at another one
+    # before it is gone from there. So if it has one, it is that request of which nothing is known.
+    return row.told_at or told.address if isinstance(outcome, Unknown) else row.told_at
 
 
 def _confirmed(row: Delivery, claim: Claim, told: Told, at: datetime, limits: Limits) -> Delivery:

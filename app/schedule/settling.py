@@ -70,6 +70,10 @@ async def settle(
         await neighbours.lock(connection, partner, everybody)
         await deliveries.settle(connection, finished.keys(), settled)
         await aspects.doubt_siblings(connection, doubted, at)
+        left = [
+            (one.claim.key, one.outcome.left) for one in said if isinstance(one.outcome, Apart) and one.outcome.left
+        ]
+        await aspects.leave(connection, left)
         whole = [one.claim.key for one in said if isinstance(one.outcome, Delivered) and one.outcome.whole]
         await aspects.forget_siblings(connection, whole, at)
         for change, ones in ((neighbours.owe, disturbing[False]), (neighbours.doubt, disturbing[True])):

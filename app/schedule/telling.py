@@ -88,7 +88,7 @@ async def _together(connection: Bundles, messages: Sequence[Message]) -> list[Ou
 
 
 def _told(ready: Ready, message: Message) -> Told:
-    return Told(ready.notice.version, message.digest)
+    return Told(ready.notice.version, message.digest, ready.notice.evse.address)
 
 
 def _attempt(ready: Ready, message: Message, outcome: Outcome, at: datetime, took_ms: int) -> Attempt:

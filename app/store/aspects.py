@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Update, and_, case, exists, null, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.delivery import Aspect, Delivery, Known
+from app.domain.delivery import LEFT, Aspect, Delivery, Known
 from app.store.leases import free
 from app.store.tables import metadata
 
@@ -52,15 +52,25 @@ async def one_aspect_each(
 
 
 async def known(connection: AsyncConnection, rows: Collection[Delivery]) -> dict[int, Known]:
-    """What the partner of these rows acknowledged about each of their EVSEs, in both aspects."""
+    """What the partner of these rows acknowledged about each of their EVSEs, in both aspects, and at which address."""
     partners, evses = {row.partner for row in rows}, {row.evse for row in rows}
-    query = select(_delivery.c.evse, _delivery.c.aspect, _delivery.c.acked_digest).where(
-        _delivery.c.partner.in_(partners), _delivery.c.evse.in_(evses), _delivery.c.acked_digest != ""
-    )
-    digests: dict[int, dict[str, str]] = {}
-    for evse, aspect, digest in await connection.execute(query):
-        digests.setdefault(evse, {})[aspect] = digest
-    return {evse: Known(**of) for evse, of in digests.items()}
+    columns = (_delivery.c.evse, _delivery.c.aspect, _delivery.c.acked_digest, _delivery.c.told_at)
+    query = select(*columns).where(_delivery.c.partner.in_(partners), _delivery.c.evse.in_(evses))
+    digests: dict[int, dict[str, str | None]] = {}
+    addresses: dict[int, str | None] = {}
+    # An address of either aspect counts, the status first: what was told for the schedule was perhaps the whole EVSE.
+    for evse, aspect, digest, told_at in await connection.execute(query.order_by(_delivery.c.aspect.desc())):
+        digests.setdefault(evse, {})[aspect] = digest or None
+        before = addresses.get(evse)
+        addresses[evse] = before or (before if told_at is None else told_at)
+    return {evse: Known(**of, told_at=addresses[evse]) for evse, of in digests.items()}
+
+
+async def leave(connection: AsyncConnection, left: Iterable[tuple[tuple[int, int, Aspect], str]]) -> None:
+    """Note that EVSEs are gone from these addresses, for either aspect: the partner has just acknowledged it."""
+    for (partner, evse, _), address in sorted(left):
+        theirs = (_delivery.c.partner == partner, _delivery.c.evse == evse, _delivery.c.told_at == address)
+        await connection.execute(update(_delivery).where(*theirs).values(told_at=LEFT))
 
 
 async def doubt_siblings(connection: AsyncConnection, keys: Iterable[tuple[int, int, Aspect]], at: datetime) -> None:

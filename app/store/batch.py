@@ -149,7 +149,8 @@ class Batch:
         self._remember_evse(evse)
         if readdressed:
             if old is not None and old.location_key != evse.location_key:
-                self.locations.leave(old.location_key)
+                listed = old.deployment is DeploymentState.PRODUCTION and old.ocpi_object is not None
+                self.locations.leave(old.location_key, old.id, found=listed)
             self._readdressed.add(evse.id)
         self._touch("evse", evse.id)
         if recheck:
@@ -236,14 +237,16 @@ class Batch:
             await connection.execute(_replace_temporary, [_keyed(self._temporary_values(one)) for one in changed])
         if new := sorted(self._new["temporary_status"] & self._temporary.keys()):
             await connection.execute(_temporary.insert(), [self._temporary_values(one) for one in new])
+        shared: set[int] = set()
         if self._readdressed:
             theirs = _delivery.c.evse.in_(sorted(self._readdressed))
             # In order, as everybody else who locks many of them: whoever overlaps waits, and nobody deadlocks.
             order = (_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
-            await connection.execute(select(_delivery.c.evse).where(theirs).order_by(*order).with_for_update())
+            locked = select(_delivery.c.evse).where(theirs).order_by(*order).with_for_update()
+            shared = set((await connection.execute(locked)).scalars())
             await connection.execute(update(_delivery).where(theirs).values(acked_digest=None, next_at=self.at))
         # Last of all that is locked: whoever looks at an EVSE has its presented row first, and then reads its location.
-        await self.locations.write(connection, self.at)
+        await self.locations.write(connection, self.at, shared)
         if self._audit:
             await connection.execute(_audit.insert(), self._audit)
         return bool(self._recheck)

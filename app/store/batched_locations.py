@@ -25,7 +25,8 @@ class BatchedLocations:
         self._keys: list[int] = []
         self._new: set[int] = set()
         self._changed: dict[int, Location] = {}
-        self._left: set[tuple[str, str, str | None]] = set()
+        self._left: dict[tuple[str, str, str | None], set[int]] = {}  #: and by which EVSEs
+        self._found: set[int] = set()
 
     def find(self, key: tuple[str, str, str]) -> Location | None:
         return self._known.get(key)
@@ -40,9 +41,14 @@ class BatchedLocations:
         self._known[location.key] = location
         self._changed[location.number] = location
 
-    def leave(self, key: tuple[str, str, str | None]) -> None:
-        """Note that an EVSE stands there no longer, which changes the location as well."""
-        self._left.add(key)
+    def leave(self, key: tuple[str, str, str | None], evse: int, *, found: bool) -> None:
+        """Note that an EVSE stands there no longer, which changes the location as well.
+
+        `found`: whoever pulled may have found it there; so it has if it was ever shared.
+        """
+        self._left.setdefault(key, set()).add(evse)
+        if found:
+            self._found.add(evse)
 
     async def load(self, connection: AsyncConnection, keys: Collection[tuple[str, str, str]], new: int) -> None:
         """Load those of `keys` that there are, and reserve the keys of `new` ones.
@@ -55,19 +61,27 @@ class BatchedLocations:
             self._known = {one.key: one for one in map(location_from, rows)}
         self._keys = await dialect.take_keys(connection, "location", new)
 
-    async def write(self, connection: AsyncConnection, at: datetime) -> None:
-        """Write what was put, in one order, so that two imports at once wait for each other and never deadlock."""
+    async def write(self, connection: AsyncConnection, at: datetime, shared: Collection[int] = ()) -> None:
+        """Write what was put, in one order, so that two imports at once wait for each other and never deadlock.
+
+        `shared` are those of the EVSEs that left of which any partner was ever told.
+        """
+        vacated: list[int] = []
         if old := [number for number in self._changed if number not in self._new]:
             await connection.execute(_locked(_location.c.id.in_(old)))
         if self._left:
             key = tuple_(_location.c.country, _location.c.party, _location.c.location)
             rows = (await connection.execute(_locked(key.in_(self._left)))).mappings().all()
+            found = self._found.union(shared)
+            vacated = [row["id"] for row in rows if found & self._left[location_from(row).key]]
             for left in (self._changed.get(row["id"]) or location_from(row) for row in rows):
                 moved = max(at, left.changed_at + MILLISECOND)
                 self._changed[left.number] = msgspec.structs.replace(left, changed_at=moved)
         ordered = sorted(self._changed.values(), key=lambda one: one.key)
         if changed := [_keyed(one) for one in ordered if one.number not in self._new]:
             await connection.execute(_replace, changed)
+        if vacated:
+            await connection.execute(update(_location).where(_location.c.id.in_(vacated)).values(vacated=True))
         if new := [location_values(one) for one in ordered if one.number in self._new]:
             await connection.execute(_location.insert(), new)
 
@@ -86,7 +100,8 @@ def _keyed(location: Location) -> dict[str, Any]:
     return {"key": values.pop("id"), **values}
 
 
-_columns: Final = [column.name for column in _location.c if column.name != "id"]
+# `vacated` is set alone and never cleared: an import that had not seen it yet does not take it back.
+_columns: Final = [column.name for column in _location.c if column.name not in {"id", "vacated"}]
 _replace: Final = (
     update(_location).where(_location.c.id == bindparam("key")).values({name: bindparam(name) for name in _columns})
 )

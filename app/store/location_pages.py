@@ -1,7 +1,8 @@
 """The locations as one partner may see them, page by page: what it is pushed is what it finds here.
 
 A partner sees the EVSEs that are in production and in its audience, as they are presented. What it was shared before
-and gets no longer stays in the list as removed, for ever; what it was never shared is never mentioned.
+and gets no longer stays in the list as removed, for ever; what it was never shared is never mentioned. A location that
+EVSEs have left stays, even with nothing in it: whoever found them there learns that they are gone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect
@@ -31,6 +32,12 @@ _delivery: Final = metadata.tables["delivery"]
 #: How long after the time that it is dated with a change may be committed, by whichever clock and replica.
 COMMITTED_WITHIN: Final = timedelta(minutes=1)
 _GATES: Final = tuple(what_text(gate) for gate in Gate)
+_STANDS: Final = and_(
+    _evse.c.country == _location.c.country,
+    _evse.c.party == _location.c.party,
+    _evse.c.location == _location.c.location,
+)
+_IS_SHOWN: Final = _presented.c.evse == _evse.c.id
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -100,22 +107,25 @@ async def find(connection: AsyncConnection, partner: Partner, location_id: str, 
 async def _sites(connection: AsyncConnection, partner: Partner, numbers: Sequence[int]) -> tuple[Site, ...]:
     if not numbers:
         return ()
-    rows = (await connection.execute(select(_location).where(_location.c.id.in_(numbers)))).mappings()
+    rows = (await connection.execute(select(_location).where(_location.c.id.in_(numbers)))).mappings().all()
     locations = [location_from(row) for row in rows]
+    vacated = {row["id"] for row in rows if row["vacated"]}
     # In one statement, so that no EVSE is said to be younger than what is said of it.
-    query = _visible(select(_location.c.id.label("number"), _evse, _presented), partner)
-    query = query.where(_location.c.id.in_(numbers)).order_by(_evse.c.id)
+    joined = _location.join(_evse, _STANDS).join(_presented, _IS_SHOWN).outerjoin(_delivery, _told(partner))
+    query = select(_location.c.id.label("number"), _evse, _presented).select_from(joined)
+    query = query.where(_visible(partner), _location.c.id.in_(numbers)).order_by(_evse.c.id)
     truths: dict[int, list[Truth]] = {}
     for row in (await connection.execute(query)).mappings():
         truth = Truth(evse_from(row), shown_from(row))
         truths.setdefault(row["number"], []).append(_as_shared(truth, partner))
-    found = (_site(one, truths[one.number]) for one in locations if one.number in truths)
+    listed = truths.keys() | vacated
+    found = (_site(one, truths.get(one.number, ())) for one in locations if one.number in listed)
     return tuple(sorted(found, key=lambda site: site.location.number))
 
 
 def _site(location: Location, truths: Iterable[Truth]) -> Site:
     listed = tuple(truths)
-    return Site(location, listed, max(location.changed_at, *(one.last_updated for one in listed)))
+    return Site(location, listed, max([location.changed_at, *(one.last_updated for one in listed)]))
 
 
 def _as_shared(truth: Truth, partner: Partner) -> Truth:
@@ -127,9 +137,13 @@ def _as_shared(truth: Truth, partner: Partner) -> Truth:
 
 
 def _chosen(partner: Partner, wanted: Wanted) -> Select[Any]:
-    """The keys of the locations with at least one EVSE that the partner may see, and with how many."""
-    query = _visible(select(_location.c.id, func.count()), partner).group_by(_location.c.id)
-    latest = func.max(_presented.c.last_updated)
+    """The keys of the locations with an EVSE that the partner may see, or that EVSEs have left; and with how many."""
+    visible = _visible(partner)
+    many = func.count(case((visible, _evse.c.id)))
+    latest = func.coalesce(func.max(case((visible, _presented.c.last_updated))), _location.c.changed_at)
+    joined = _location.outerjoin(_evse, _STANDS).outerjoin(_presented, _IS_SHOWN).outerjoin(_delivery, _told(partner))
+    query = select(_location.c.id, many).select_from(joined).group_by(_location.c.id)
+    query = query.having(or_(many > 0, and_(_location.c.vacated, *_may_see_empty(partner))))
     if wanted.date_from is not None:
         # Whoever asked while it was being committed could not find it: for such as them it is there a while longer.
         since = wanted.date_from - COMMITTED_WITHIN
@@ -139,18 +153,15 @@ def _chosen(partner: Partner, wanted: Wanted) -> Select[Any]:
     return query
 
 
-def _visible(query: Select[Any], partner: Partner) -> Select[Any]:
-    stands = and_(
-        _evse.c.country == _location.c.country,
-        _evse.c.party == _location.c.party,
-        _evse.c.location == _location.c.location,
-    )
-    told = and_(
-        _delivery.c.partner == partner.id, _delivery.c.evse == _evse.c.id, _delivery.c.aspect == Aspect.STATUS.value
-    )
-    joined = _location.join(_evse, stands).join(_presented, _presented.c.evse == _evse.c.id).outerjoin(_delivery, told)
+def _told(partner: Partner) -> ColumnElement[bool]:
+    of_status = _delivery.c.aspect == Aspect.STATUS.value
+    return and_(_delivery.c.partner == partner.id, _delivery.c.evse == _evse.c.id, of_status)
+
+
+def _visible(partner: Partner) -> ColumnElement[bool]:
+    """The condition that the partner may see an EVSE, beside which stands what it was told of it, if anything."""
     shared = or_(_delivery.c.evse.is_not(None), and_(_presented.c.what.not_in(_GATES), *_in_audience(partner)))
-    return query.select_from(joined).where(_evse.c.ocpi_object.is_not(None), shared)
+    return and_(_evse.c.ocpi_object.is_not(None), shared)
 
 
 def _in_audience(partner: Partner) -> list[ColumnElement[bool]]:
@@ -160,4 +171,15 @@ def _in_audience(partner: Partner) -> list[ColumnElement[bool]]:
         conditions.append(_evse.c.operator.in_([operator_key(one) for one in partner.audience.operators]))
     if partner.audience.locations:
         conditions.append(_evse.c.location.in_(partner.audience.locations))
+    return conditions
+
+
+def _may_see_empty(partner: Partner) -> list[ColumnElement[bool]]:
+    """The condition that a location is in the audience by itself, whose operator is then that of its party."""
+    conditions: list[ColumnElement[bool]] = []
+    if partner.audience.operators:
+        party = func.upper(_location.c.country + _location.c.party)
+        conditions.append(party.in_([operator_key(one) for one in partner.audience.operators]))
+    if partner.audience.locations:
+        conditions.append(_location.c.location.in_(partner.audience.locations))
     return conditions

@@ -98,6 +98,7 @@ class LocationRow(SQLModel, table=True):
     changed_at: datetime
     created_by: str
     created_at: datetime
+    vacated: bool = _filled("false")  #: whether an EVSE that partners may have found there has left
 
 
 class TemporaryStatusRow(SQLModel, table=True):
@@ -245,6 +246,7 @@ class DeliveryRow(SQLModel, table=True):
     attempts: int
     next_at: datetime | None = None
     last_error: str | None = Field(default=None, sa_type=Text)
+    told_at: str | None = None  #: an address, not a time
 
 
 class FullLoadRow(SQLModel, table=True):

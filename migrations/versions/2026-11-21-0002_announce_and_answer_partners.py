@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("changed_at", UTCDateTime(), nullable=False),
         sa.Column("created_by", AutoString(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("vacated", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_location")),
         sqlite_autoincrement=True,
     )
@@ -47,10 +48,13 @@ def upgrade() -> None:
     op.add_column("partner", sa.Column("caller", AutoString(), nullable=True))
     op.create_index("uq_partner_caller", "partner", ["caller"], unique=True)
 
+    op.add_column("delivery", sa.Column("told_at", AutoString(), nullable=True))
+
 
 def downgrade() -> None:
     # The version before would tell them as a status.
     op.execute("DELETE FROM delivery WHERE aspect = 'schedule'")
+    op.drop_column("delivery", "told_at")
     op.drop_index("uq_partner_caller", table_name="partner")
     op.drop_column("partner", "caller")
     op.drop_column("partner", "gets_schedule")

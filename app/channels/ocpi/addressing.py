@@ -5,7 +5,7 @@ Spec: OCPI 2.2.1 mod_locations, eMSP interface: `{url}/{country_code}/{party_id}
 
 import re
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -23,6 +23,25 @@ class Unaddressed(msgspec.Struct, frozen=True):
 def evse_url(receiver: str, evse: Evse) -> str:
     """Return the EVSE's URL below the receiver's, each segment percent-encoded."""
     return _below(receiver, evse.country, evse.party, evse.location or "", evse.uid)
+
+
+class Former(msgspec.Struct, frozen=True):
+    """An address at which an EVSE was told before, in its parts."""
+
+    country: str
+    party: str
+    location: str
+    uid: str
+
+    @classmethod
+    def read(cls, address: str) -> "Former":
+        """Read an `Evse.address`."""
+        return cls(*map(unquote, address.split("/")))
+
+
+def former_url(receiver: str, address: str) -> str:
+    """Return the URL of what was told at that `Evse.address`, which is encoded already."""
+    return f"{receiver.rstrip('/')}/{address}"
 
 
 def location_url(receiver: str, evse: Evse) -> str:

@@ -1,7 +1,7 @@
 """One partner's Locations receiver: what is said to it, step by step, and what comes of it.
 
-A PATCH first. A partner that lacks the EVSE is given it whole, and one that lacks the location that first. Spec: OCPI
-2.2.1 mod_locations, eMSP interface (Receiver).
+Where the EVSE has moved, that it is gone from where it was. Then a PATCH. A partner that lacks the EVSE is given it
+whole, and one that lacks the location that first. Spec: OCPI 2.2.1 mod_locations, eMSP interface (Receiver).
 """
 
 import asyncio
@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 
 from app.channels.channel import Means, Message
-from app.channels.ocpi.addressing import Unaddressed, evse_url, location_url, unaddressed
+from app.channels.ocpi.addressing import Former, evse_url, former_url, location_url, unaddressed
 from app.channels.ocpi.answers import is_lacking, judge
 from app.channels.ocpi.partner_release import release_of
 from app.channels.ocpi.release import Party
 from app.channels.ocpi.saying import Saying, saying
 from app.channels.ocpi.settings import OcpiSettings
+from app.channels.ocpi.status import Status
 from app.channels.outcomes import Apart, Delivered, Outcome, Rejected, Unknown
 from app.channels.transport import Answer, Transport
 from app.domain.delivery import Notice
@@ -44,13 +45,15 @@ class OcpiConnection:
         said = saying(self._release, self._settings, notice)
         if self._settings.url is None:
             return Message(said.said, said.digest, None)  # it learns of everything when it pulls
-        return Message(said.said, said.digest, unaddressed(notice.evse) or said)
+        return Message(said.said, said.digest, said)
 
     async def deliver(self, message: Message) -> Outcome:
-        if isinstance(message.content, Unaddressed):
-            # Not parked: no version of the presented status will come with the location that is missing.
-            return Rejected(message.content.reason, retry_slowly=True, asked=False)
         said: Saying = message.content
+        if (old := said.moved_from) is not None:
+            return await self._leave(said, old)
+        if (nowhere := unaddressed(said.notice.evse)) is not None:
+            # Not parked: no version of the presented status will come with the location that is missing.
+            return Rejected(nowhere.reason, retry_slowly=True, asked=False)
         url, at = evse_url(self._url, said.notice.evse), location_url(self._url, said.notice.evse)
         lacks_location = at in self._lacking and not said.removal
         if (said.whole or lacks_location) and (body := said.evse(self._release)) is not None:
@@ -67,6 +70,17 @@ class OcpiConnection:
 
     async def close(self) -> None:
         await self._transport.close()
+
+    async def _leave(self, said: Saying, old: str) -> Outcome:
+        """Say that the EVSE is gone from where it was. The rest waits for the next claim: it may take two requests."""
+        former = Former.read(old)
+        uid = former.uid if self._settings.uid_in_patch else None
+        body = self._release.status_patch(uid, Status.REMOVED, said.notice.last_updated)
+        url = former_url(self._url, old)
+        outcome = await self._request("PATCH", url, Party(former.country, former.party), body, removal=True)
+        if isinstance(outcome, Delivered):
+            return Apart(f"first it is gone from {old}: {outcome.detail}", left=old)
+        return outcome
 
     async def _after_location(self, said: Saying, at: str, url: str, body: bytes) -> Outcome:
         """PUT the EVSE, and before it the location that the partner lacks."""
@@ -112,11 +126,14 @@ class OcpiConnection:
         return await self._send("PATCH", url, said, said.patch(self._release, with_uid=self._settings.uid_in_patch))
 
     async def _send(self, method: str, url: str, said: Saying, body: bytes) -> Outcome:
-        sender = self._settings.sender or _party(said.notice.evse)
+        return await self._request(method, url, _party(said.notice.evse), body, removal=said.removal)
+
+    async def _request(self, method: str, url: str, party: Party, body: bytes, *, removal: bool) -> Outcome:
+        sender = self._settings.sender or party
         headers = self._release.headers(self._authorization, sender, self._settings.receiver)
         sent = await self._transport.send(method, url, headers=headers, body=body)
         if isinstance(sent, Answer):
-            return judge(sent, removal=said.removal, now=self._clock.now())
+            return judge(sent, removal=removal, now=self._clock.now())
         return sent
 
     @property

@@ -15,7 +15,7 @@ from app.channels.ocpi.periods import Period, periods
 from app.channels.ocpi.release import Release
 from app.channels.ocpi.settings import OcpiSettings
 from app.channels.ocpi.status import Status
-from app.domain.delivery import Aspect, Notice
+from app.domain.delivery import LEFT, Aspect, Notice
 from app.domain.instant import rfc3339
 
 #: How an empty schedule is remembered: an empty text would mean that nothing is known.
@@ -40,6 +40,12 @@ class Saying(msgspec.Struct, frozen=True):
     @property
     def removal(self) -> bool:
         return self.status is Status.REMOVED
+
+    @property
+    def moved_from(self) -> str | None:
+        """The address at which the partner has the EVSE, if that is not its own."""
+        told_at = self.notice.known.told_at
+        return told_at if told_at and told_at != self.notice.evse.address else None
 
     def patch(self, release: Release, *, with_uid: bool) -> bytes:
         """Write the body of a PATCH: one aspect and no more."""
@@ -73,6 +79,8 @@ def saying(release: Release, settings: OcpiSettings, notice: Notice) -> Saying:
     """Find the words for what is shown, or for what is announced. Pure and total."""
     status = release.status(notice.presentation.what)
     announced = periods(release, notice.announced) if settings.schedule else ()
+    # The partner lacks it at its new address, or has it there as removed from an earlier time.
+    moved = notice.known.told_at == LEFT
     if notice.aspect is Aspect.SCHEDULE:
         text = "; ".join(str(one) for one in announced)
         return Saying(
@@ -82,7 +90,7 @@ def saying(release: Release, settings: OcpiSettings, notice: Notice) -> Saying:
             said=(text or "no schedule")[:_SAID],
             digest=text or NO_SCHEDULE,
             # A PATCH is not suitable for removing anything. Spec: OCPI 2.2.1 mod_locations, PATCH method.
-            whole=not announced,
+            whole=not announced or moved,
         )
     known = notice.known.status
     digest = _with_object(status, notice) if settings.whole_evse else status.value
@@ -93,7 +101,8 @@ def saying(release: Release, settings: OcpiSettings, notice: Notice) -> Saying:
         schedule=announced if notice.known.schedule not in {None, NO_SCHEDULE} else (),
         said=status.value,
         digest=digest,
-        whole=status is not Status.REMOVED and (_returns(known) or (settings.whole_evse and not _same(known, digest))),
+        whole=status is not Status.REMOVED
+        and (moved or _returns(known) or (settings.whole_evse and not _same(known, digest))),
     )
 
 

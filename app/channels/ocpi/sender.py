@@ -48,9 +48,12 @@ class Sender(msgspec.Struct, frozen=True):
         return [{"identifier": "locations", **role, "url": f"{url}/locations"}]
 
     def location(self, location: Location, notices: Sequence[Notice], last_updated: datetime) -> dict[str, Any] | None:
-        """Write a Location with its EVSEs; `None` where the version cannot say it, or any of them."""
+        """Write a Location with its EVSEs; `None` where the version cannot say it, or any of them.
+
+        Without `notices` it is one that its EVSEs have left.
+        """
         evses = [one for one in map(self._evse, notices) if one is not None]
-        if not evses:
+        if notices and not evses:
             return None
         return location_object(self.release, location, last_updated=last_updated, evses=evses)
 

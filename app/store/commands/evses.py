@@ -61,8 +61,9 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
             if new == old:
                 return Registered(old, created=False)
             new = msgspec.structs.replace(new, updated_at=batch.at)
-            if new.location != old.location and new.ocpi_object is not None:
-                new = msgspec.structs.replace(new, object_changed_at=batch.at)  # it is listed elsewhere from now on
+            if new.location != old.location:
+                # Listed elsewhere from now on, and gone from where it was: that is later than what was said before.
+                new = msgspec.structs.replace(new, object_changed_at=batch.at)
             refuse_twin(batch, new)
         batch.put_evse(new, readdressed=readdressed(old, new))
         batch.audit(self.by.id, "register", f"EVSE {new.evse_id} {new.deployment}", new.operator)
