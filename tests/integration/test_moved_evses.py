@@ -85,7 +85,9 @@ class Scene:
 
     def said(self) -> list[tuple[str, str, str | None]]:
         """What was asked since this was last asked: the kind of each request, of what, and which status it says."""
-        asked = [(one.kind, one.key, one.body.get("status")) for one in self.emsp.requests]
+        asked: list[tuple[str, str, str | None]] = [
+            (one.kind, one.key, one.body.get("status")) for one in self.emsp.requests
+        ]
         self.emsp.requests.clear()
         return asked
 
