@@ -148,9 +148,9 @@ class Batch:
         old = self._evses.get(evse.id)
         self._remember_evse(evse)
         if readdressed:
-            if old is not None and old.location_key != evse.location_key:
-                listed = old.deployment is DeploymentState.PRODUCTION and old.ocpi_object is not None
-                self.locations.leave(old.location_key, old.id, found=listed)
+            if old is not None and old.location_key != evse.location_key and old.ocpi_object is not None:
+                found = old.deployment is DeploymentState.PRODUCTION
+                self.locations.leave(old.location_key, old.id, found=found)
             self._readdressed.add(evse.id)
         self._touch("evse", evse.id)
         if recheck:

@@ -250,3 +250,6 @@ async def test_a_schedule_alone_is_not_said_of_the_new_place_either_before_it_is
         await connection.execute(put_off)
     await scene.rig.until(lambda: NEW in scene.emsp.schedules)
     assert scene.said()[0] == ("PATCH status", OLD, "REMOVED")
+    # It has it there by the schedule alone, which came with the whole EVSE, when it moves on.
+    await scene.move("LOC3")
+    assert scene.shown == {OLD: "REMOVED", NEW: "REMOVED", THIRD: "AVAILABLE"}

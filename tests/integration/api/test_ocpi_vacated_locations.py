@@ -93,13 +93,30 @@ async def test_where_nobody_could_find_anything_stays_unmentioned(fleet: Fleet) 
 
 async def test_what_was_registered_by_hand_was_never_found_anywhere(fleet: Fleet) -> None:
     await fleet.take_in(location("L1"), location("L2"))
-    emsp = await fleet.partner(paused=True)
-    for place in ("L1", "L2"):
+    emsp = await fleet.partner()
+    for place in ("L1", "L2", "L1"):
         await register(
             fleet.service.writer, "DE*ABC*E9", location=place, uid="9", deployment=DeploymentState.PRODUCTION
         )
-    await fleet.computed()
+        if place == "L2":
+            await fleet.computed()
     assert await at(emsp) == {}
+
+
+async def test_who_had_asked_before_anything_was_owed_to_it_learns_of_it_too(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fleet.take_in(location("L1", evse("1")), location("L2"))
+
+    async def not_yet() -> None: ...
+
+    with monkeypatch.context() as slow:
+        slow.setattr(fleet, "computed", not_yet)
+        emsp = await fleet.partner()
+        assert await at(emsp) == {"L1": ["1"]}
+        await move(fleet, "L2")
+    await fleet.computed()
+    assert await at(emsp) == {"L1": [], "L2": ["1"]}
 
 
 @pytest.mark.parametrize("state", [DeploymentState.STOCK, DeploymentState.DEPRECATED])
