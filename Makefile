@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 PYTEST  = $(BIN)/python -m pytest
+# One more than there are cores: many tests wait for real time, sockets and processes.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-alone test-long test-pooled check format openapi pins clean
@@ -28,7 +30,7 @@ serve: $(STAMP) ## run the service on an embedded database in this folder
 	@$(BIN)/evse-status serve
 
 test: $(STAMP) ## every test but the long soaks; ARGS="tests/unit -k stock" for some of them
-	$(PYTEST) -n auto -m "not long" $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m "not long" $(ARGS)
 
 test-alone: $(STAMP) ## the failed tests of the last run again, one at a time on a machine that does nothing else
 	$(BIN)/python -m tests.alone
