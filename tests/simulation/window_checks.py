@@ -21,6 +21,16 @@ from tests.simulation.window_commands import applies_when, instant
 from tests.simulation.window_model import STRONGEST_FIRST, Model, Window
 
 Tables: TypeAlias = dict[str, list[dict[str, Any]]]
+#: What is stored of an EVSE before anybody has looked at it.
+_NEVER_SHOWN: Final[dict[str, Any]] = {
+    "what": "gate:WITHHELD",
+    "until": None,
+    "announced": None,
+    "version": 0,
+    "status_version": 0,
+    "schedule_version": 0,
+    "last_updated": None,
+}
 _STATE: Final = ("evse", "temporary_status", "presented", "delivery")
 _RECORD: Final = ("presented_change", "audit")
 
@@ -101,34 +111,41 @@ def presented(rows: Tables, model: Model, keys: Mapping[str, int]) -> None:
 
 
 def rising(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
-    """Version and `last_updated` rise, strictly, when what or until differs, and never otherwise."""
+    """Version and `last_updated` rise, strictly, when what, until or what is announced differs, and never otherwise."""
     old = {row["evse"]: row for row in before}
     for new in after:
-        was = old.get(new["evse"], {"what": "gate:WITHHELD", "until": None, "version": 0, "last_updated": None})
-        if (was["what"], was["until"]) != (new["what"], new["until"]):
+        was = old.get(new["evse"], _NEVER_SHOWN)
+        shows_another = (was["what"], was["until"]) != (new["what"], new["until"])
+        announces_another = was["announced"] != new["announced"]
+        if shows_another or announces_another:
             assert new["version"] == was["version"] + 1
             assert was["last_updated"] is None or new["last_updated"] > was["last_updated"]
         else:
             assert new["version"] == was["version"]
             assert was["last_updated"] in (None, new["last_updated"])
+        assert new["status_version"] == (new["version"] if shows_another else was["status_version"])
+        assert new["schedule_version"] == (new["version"] if announces_another else was["schedule_version"])
 
 
 async def recorded(database: Database) -> None:
-    """The record has every version once, each beginning with what the one before it ended with."""
+    """The record has every version of the status once, each beginning with what the one before it ended with."""
     async with database.read() as connection:
         rows, every = await _rows(connection, "presented"), await _rows(connection, "presented_change")
     for row in rows:
         changes = [one for one in every if one["evse"] == row["evse"]]
-        assert [one["version"] for one in changes] == list(range(1, row["version"] + 1))
+        versions = [one["version"] for one in changes]
+        assert versions == sorted(set(versions))
+        assert versions[-1:] == ([row["status_version"]] if row["status_version"] else [])
         assert [one["from_what"] for one in changes] == ["gate:WITHHELD", *(one["to_what"] for one in changes)][:-1]
         if changes:
             last = changes[-1]
-            assert (last["to_what"], last["until"], last["at"]) == (row["what"], row["until"], row["last_updated"])
+            assert (last["to_what"], last["until"]) == (row["what"], row["until"])
+            assert last["at"] == row["last_updated"] or row["schedule_version"] > row["status_version"]
 
 
 def owed(rows: Tables, shared: set[int]) -> None:
     """The partner is owed the latest version of all that was ever shared with it, and one row for each."""
-    versions = {row["evse"]: row["version"] for row in rows["presented"]}
+    versions = {row["evse"]: row["status_version"] for row in rows["presented"]}
     assert {row["evse"]: row["want"] for row in rows["delivery"]} == {key: versions[key] for key in shared}
     assert len(rows["delivery"]) == len(shared)
     assert all(row["next_at"] is not None for row in rows["delivery"])
