@@ -4,6 +4,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -317,7 +318,7 @@ def test_a_partner_is_shown_without_its_secrets_changed_field_by_field_and_remov
 
 def test_a_command_does_not_change_a_database_on_which_another_version_is_running(run: Run, tmp_path: Path):
     run("keys", "list")
-    with sqlite3.connect(tmp_path / "here.db") as database:
+    with closing(sqlite3.connect(tmp_path / "here.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '0001'")
     lock = EmbeddedLock(tmp_path / "here.db")
     lock.take()
