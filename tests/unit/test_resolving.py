@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.announcing import Announced
+from app.domain.announcing import HORIZON, Announced
 from app.domain.delivery import Aspect, Delivery
 from app.domain.evse import Evse
 from app.domain.instant import MILLISECOND
@@ -326,6 +326,11 @@ def test_another_import_is_told_to_who_only_pulled_so_far_as_some_are_given_evse
     old = owed(renewed, partner(), delivery(acked_digest=None))
     assert old is not None
     assert old.at == NOW
+
+
+def test_the_next_look_is_when_something_comes_near_enough_to_be_announced() -> None:
+    minutes = HORIZON.total_seconds() / 60
+    assert looked(evse(), temporary_status(minutes + 90, None)).now.recheck_at == at(90)
 
 
 def test_what_is_only_announced_owes_nobody_a_status() -> None:

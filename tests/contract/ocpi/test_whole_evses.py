@@ -219,7 +219,8 @@ async def test_a_partner_that_asks_for_it_is_given_each_evse_whole_at_first_and_
         assert connection.translate(changed).digest != known.status
         await say(connection, changed)
         await say(connection, imported(Gate.REMOVED, known=known))
-    assert [method for method, _ in server.said] == ["PUT", "PATCH", "PUT", "PATCH"]
+        await say(connection, imported(Gate.REMOVED, known=known, object_changed_at=NOW + HOUR))
+    assert [method for method, _ in server.said] == ["PUT", "PATCH", "PUT", "PATCH", "PATCH"]
 
 
 def test_anybody_else_takes_no_notice_of_what_was_imported() -> None:
