@@ -5,7 +5,6 @@ status all the same. What a PATCH cannot say goes out with the whole EVSE.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -109,11 +108,7 @@ def saying(release: Release, settings: OcpiSettings, notice: Notice) -> Saying:
 def _with_object(status: Status, notice: Notice) -> str:
     """The status, and which edition of the imported EVSE it is about."""
     evse = notice.evse
-    return f"{status} {_edition(evse.object_changed_at or evse.created_at)}" if evse.ocpi_object else status.value
-
-
-def _edition(at: datetime) -> str:
-    return rfc3339(at)
+    return f"{status} {rfc3339(evse.object_changed_at or evse.created_at)}" if evse.ocpi_object else status.value
 
 
 def _returns(known: str | None) -> bool:
