@@ -87,7 +87,7 @@ class Service:
             max_age=settings.actual_status_max_age,
             promised=self.dispatcher.promised,
         )
-        self.writer = Writer(self.database, self.clock, committed=self.reconciler.look)
+        self.writer = Writer(self.database, self.clock, committed=self.reconciler.look, brake=settings.brake)
         self.keys = KeyReader(self.database)
         due: list[Chore] = [Purge(self.database, settings)]
         if settings.reassert_every:

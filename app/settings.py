@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.brake import Brake
 from app.domain.status import ActualStatus
 
 PREFIX: Final = "EVSE_STATUS_"
@@ -93,6 +94,28 @@ class Settings(BaseSettings):
     changes_kept: timedelta = Field(
         default=timedelta(days=90), gt=timedelta(0), description="how long the record of what was shown is kept"
     )
+    brake_site_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="keys below operations override no larger share of a site's EVSEs within `BRAKE_WITHIN`; `1`: any",
+    )
+    brake_operator_share: float = Field(default=0.2, gt=0, le=1, description="the same of an operator's EVSEs")
+    brake_handful: int = Field(
+        default=5, ge=1, description="so many EVSEs of a site or an operator may be overridden whatever their share is"
+    )
+    brake_within: timedelta = Field(
+        default=timedelta(minutes=5),
+        gt=timedelta(0),
+        le=timedelta(hours=1),
+        description="what begins no further apart is counted together",
+    )
+    brake_hold: timedelta = Field(
+        default=timedelta(hours=1),
+        gt=timedelta(0),
+        le=timedelta(days=7),
+        description="how long a brake holds that took hold, unless operations lifts it",
+    )
     public_url: str | None = Field(
         default=None,
         description="where OCPI partners reach this service, such as `https://status.example.com`; left out: where "
@@ -130,6 +153,16 @@ class Settings(BaseSettings):
             raise ValueError(f"{PREFIX}LEASE must be more than 3 times {PREFIX}REQUEST_TIMEOUT")
         if self.settle <= self.lease:
             raise ValueError(f"{PREFIX}SETTLE must be more than {PREFIX}LEASE")
+
+    @property
+    def brake(self) -> Brake:
+        return Brake(
+            site_share=self.brake_site_share,
+            operator_share=self.brake_operator_share,
+            handful=self.brake_handful,
+            within=self.brake_within,
+            hold=self.brake_hold,
+        )
 
     @property
     def longest_timeout(self) -> float:

@@ -26,7 +26,8 @@ from app.api.problems import problem_of, refuses
 from app.api.shapes import EvseIdInPath, instant_in, text_in, told
 from app.domain import errors
 from app.domain.evse_id import parse_evse_id
-from app.domain.principal import Principal, Right
+from app.domain.permission import Action
+from app.domain.principal import Principal
 from app.domain.status import DeploymentState
 from app.store import presented, reading
 from app.store.commands import evses as commands
@@ -47,7 +48,7 @@ class Evses(Controller):
     @put(
         "/{evseId:str}",
         operation_id="registerEvse",
-        opt=needs(Right.RUN),
+        opt=needs(Action.REGISTER),
         responses={
             201: ResponseSpec(EvseView, description="registered", generate_examples=False),
             **refuses(errors.EvseConflict),
@@ -77,7 +78,7 @@ class Evses(Controller):
     @get(
         "/{evseId:str}",
         operation_id="getEvse",
-        opt=needs(Right.READ),
+        opt=needs(Action.SEE_EVSES),
         responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, body=False),
     )
     async def look_at(self, evse_id: EvseIdInPath, context: Context_) -> EvseView:
@@ -88,7 +89,7 @@ class Evses(Controller):
             live = await presented.live_by_evse(connection, [evse.id], at)
         return evse_view(evse, live.get(evse.id, []), context, at)
 
-    @get(operation_id="listEvses", opt=needs(Right.READ), responses=refuses(body=False))
+    @get(operation_id="listEvses", opt=needs(Action.SEE_EVSES), responses=refuses(body=False))
     async def list_(
         self,
         request: Request[Any, Any, Any],
@@ -116,7 +117,7 @@ class Evses(Controller):
     @put(
         "/{evseId:str}/actual-status",
         operation_id="reportActualStatus",
-        opt=needs(Right.RUN),
+        opt=needs(Action.REPORT),
         responses=refuses(errors.MalformedValue, errors.EvseNotFound, errors.AmbiguousEvse),
     )
     async def report(
@@ -145,7 +146,7 @@ class ActualStatuses(Controller):
 
     @post(
         operation_id="reportActualStatuses",
-        opt=needs(Right.RUN),
+        opt=needs(Action.REPORT),
         status_code=200,
         request_max_body_size=1024 * 1024,
         responses=refuses(),

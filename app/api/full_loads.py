@@ -15,7 +15,8 @@ from app.domain import errors
 from app.domain.daily import Daily
 from app.domain.full_load import FullLoad
 from app.domain.partner import Partner
-from app.domain.principal import Principal, Right
+from app.domain.permission import Action
+from app.domain.principal import Principal
 from app.store import full_loads as store
 from app.store import partners
 
@@ -55,7 +56,11 @@ class FullLoads(Controller):
     path = "/v2/partners/{name:str}/full-load"
     tags = ["Partners"]
 
-    @get(operation_id="getFullLoad", opt=needs(Right.RUN), responses=refuses(errors.PartnerNotFound, body=False))
+    @get(
+        operation_id="getFullLoad",
+        opt=needs(Action.SEE_PARTNERS),
+        responses=refuses(errors.PartnerNotFound, body=False),
+    )
     async def look_at(self, name: NameInPath, context: Context_) -> FullLoadView:
         """Look at how the full loads of a partner stand."""
         async with context.database.read() as connection:
@@ -65,7 +70,7 @@ class FullLoads(Controller):
 
     @post(
         operation_id="askForFullLoad",
-        opt=needs(Right.RUN),
+        opt=needs(Action.RUN_PARTNERS),
         status_code=202,
         responses=refuses(errors.PartnerNotFound, errors.NotOursToReplace),
     )

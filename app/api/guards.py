@@ -1,4 +1,4 @@
-"""Who may call what: one guard in front of every handler, which asks the key and the right the handler names."""
+"""Who may call what: one guard in front of every handler, which looks at the key and asks for what the handler does."""
 
 from typing import Any
 
@@ -10,36 +10,46 @@ from litestar.params import QueryParameter
 from app.api.context import Context
 from app.domain.api_key import digest_of, key_id_of
 from app.domain.errors import MalformedValue
-from app.domain.principal import Principal, Right
+from app.domain.permission import Action, Call, Denied, may
+from app.domain.principal import Principal
 
 _JSON = {"application/json", "application/merge-patch+json"}
 
 
-def needs(right: Right) -> dict[str, Right]:
-    """The `opt` of a handler: what a key must be allowed to do to call it."""
-    return {"right": right}
+def needs(action: Action) -> dict[str, Action]:
+    """The `opt` of a handler: what it does, which a key must be allowed to."""
+    return {"action": action}
 
 
 async def authorized(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let a call through if its key is good and its role has the handler's right.
+    """Let a call through if its key is good here, and may do what the handler does. To what, the handler asks.
 
     Raises:
-        NotAuthorizedException: no key, or one that is mistyped, unknown, revoked or expired (all look the same).
-        PermissionDeniedException: the key's role lacks the right.
+        NotAuthorizedException: no key, or one that is mistyped, unknown, revoked, expired or good from elsewhere only
+            (all look the same).
+        PermissionDeniedException: the key may not do that to anything.
         HTTPException: 415, a body that is not declared to be JSON.
     """
     method = connection.scope.get("method")
     if method == "OPTIONS":  # the framework's own handler, which only lists the methods
         return
     principal = await _principal(connection)
-    right: Right = handler.opt["right"]
-    if not principal.may(right):
-        raise PermissionDeniedException(f"a key with the role {principal.role} may not do this; it takes: {right}")
+    allowed(principal, handler.opt["action"])
     connection.scope["user"] = principal
     if method in {"POST", "PUT", "PATCH"} and handler.opt.get("body", True):
         kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in _JSON:
             raise HTTPException(status_code=415, detail="send the body as Content-Type: application/json")
+
+
+def allowed(principal: Principal, action: Action) -> None:
+    """Refuse what this key may do to nothing at all.
+
+    Raises:
+        PermissionDeniedException: why.
+    """
+    if isinstance(verdict := may(principal, action, Call()), Denied):
+        raise PermissionDeniedException(verdict.detail)
 
 
 async def only_known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -74,6 +84,6 @@ async def _principal(connection: ASGIConnection[Any, Any, Any, Any]) -> Principa
     stored = None if key_id is None else await context.keys.find(key_id)
     if stored is None:
         digest_of(key)  # the same work, whether the key is known or not
-    elif stored.opens(key, context.clock.now()):
-        return Principal(stored.id, stored.role)
+    elif stored.opens(key, context.clock.now(), None if connection.client is None else connection.client.host):
+        return stored.principal
     raise NotAuthorizedException("this key is not good", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from app.api import paging
 from app.api.context import Context
-from app.api.guards import needs
+from app.api.guards import allowed, needs
 from app.api.partner_shapes import (
     AttemptView,
     DeliveryView,
@@ -28,7 +28,8 @@ from app.channels.configuring import accepted, concerns_of
 from app.domain import errors
 from app.domain.evse_id import parse_evse_id
 from app.domain.partner import Partner
-from app.domain.principal import Principal, Right
+from app.domain.permission import Action
+from app.domain.principal import Principal
 from app.store import partner_reports as reports
 from app.store import partners as store
 from app.store import reading
@@ -46,7 +47,7 @@ class Partners(Controller):
 
     @post(
         operation_id="addPartner",
-        opt=needs(Right.RUN),
+        opt=needs(Action.SET_UP_PARTNERS),
         responses=refuses(errors.InvalidPartner, errors.PartnerConflict),
     )
     async def add(self, data: JSONBody[NewPartner], context: Context_, principal: Principal_) -> PartnerView:
@@ -60,7 +61,7 @@ class Partners(Controller):
         issued = good.issued(data.configuration)
         return msgspec.structs.replace(await _view(added, context), issued=issued or None)
 
-    @get(operation_id="listPartners", opt=needs(Right.RUN), responses=refuses(body=False))
+    @get(operation_id="listPartners", opt=needs(Action.SEE_PARTNERS), responses=refuses(body=False))
     async def list_(self, context: Context_) -> list[PartnerView]:
         """List the partners, in the order they were added."""
         async with context.database.read() as connection:
@@ -70,7 +71,7 @@ class Partners(Controller):
     @get(
         "/{name:str}",
         operation_id="getPartner",
-        opt=needs(Right.RUN),
+        opt=needs(Action.SEE_PARTNERS),
         responses=refuses(errors.PartnerNotFound, body=False),
     )
     async def look_at(self, name: NameInPath, context: Context_) -> PartnerView:
@@ -82,7 +83,7 @@ class Partners(Controller):
     @patch(
         "/{name:str}",
         operation_id="changePartner",
-        opt=needs(Right.RUN),
+        opt=needs(Action.RUN_PARTNERS),
         responses=refuses(errors.PartnerNotFound, errors.InvalidPartner, errors.PartnerConflict),
     )
     async def change(
@@ -92,6 +93,8 @@ class Partners(Controller):
 
         A secret that was made for it is shown now, in `issued`, and never again.
         """
+        if data.configuration is not UNSET:
+            allowed(principal, Action.SET_UP_PARTNERS)
         issued: dict[str, Any] = {}
 
         def decide(old: Partner) -> Partner:
@@ -115,7 +118,7 @@ class Partners(Controller):
     @post(
         "/{name:str}/resend",
         operation_id="resendToPartner",
-        opt=needs(Right.RUN),
+        opt=needs(Action.RUN_PARTNERS),
         status_code=200,
         responses=refuses(errors.PartnerNotFound, errors.EvseNotFound),
     )
@@ -136,7 +139,7 @@ class Partners(Controller):
     @delete(
         "/{name:str}",
         operation_id="removePartner",
-        opt=needs(Right.RUN),
+        opt=needs(Action.SET_UP_PARTNERS),
         status_code=204,
         responses=refuses(errors.PartnerNotFound, body=False),
     )
@@ -149,7 +152,7 @@ class Partners(Controller):
     @get(
         "/{name:str}/deliveries",
         operation_id="listDeliveries",
-        opt=needs(Right.RUN),
+        opt=needs(Action.SEE_PARTNERS),
         responses=refuses(errors.PartnerNotFound, body=False),
     )
     async def deliveries(
@@ -174,7 +177,7 @@ class Partners(Controller):
     @get(
         "/{name:str}/attempts",
         operation_id="listAttempts",
-        opt=needs(Right.RUN),
+        opt=needs(Action.SEE_PARTNERS),
         responses=refuses(errors.PartnerNotFound, body=False),
     )
     async def attempts(

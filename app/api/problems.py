@@ -57,6 +57,18 @@ SORTS: Final[Mapping[type[errors.DomainError], Sort]] = {
     errors.InvalidPartner: Sort("invalid-partner", 422, "The partner's configuration does not fit its channel"),
     errors.NotOursToReplace: Sort("not-ours-to-replace", 409, "Others tell the partner as well"),
     errors.KeyNotFound: Sort("key-not-found", 404, "No such API key"),
+    errors.KeyNotGood: Sort("unauthenticated", 401, "A good API key is needed"),
+    errors.MayNot: Sort("forbidden", 403, "The key may not do that"),
+    errors.KindNotAllowed: Sort("kind-not-allowed", 403, "The key may not say that"),
+    errors.OpenEndNotAllowed: Sort("open-end-not-allowed", 403, "The key may not leave the end open"),
+    errors.TooLong: Sort("too-long", 403, "The window reaches too far ahead for the key"),
+    errors.TooFarAhead: Sort("too-far-ahead", 403, "The window begins too far ahead for the key"),
+    errors.TooManyActive: Sort("too-many-active", 409, "The key has too many in effect at once"),
+    errors.BlastRadius: Sort("blast-radius", 429, "Too much would be overridden at once"),
+    errors.BrakeNotFound: Sort("brake-not-found", 404, "No such site or operator"),
+    errors.StaleVersion: Sort("stale-version", 409, "Something newer is known"),
+    errors.IdempotencyMismatch: Sort("idempotency-mismatch", 422, "The Idempotency-Key was used with another body"),
+    errors.PreconditionFailed: Sort("precondition-failed", 412, "It has changed meanwhile"),
 }
 
 # Refusals that are HTTP's own, by status.

@@ -22,7 +22,8 @@ from app.api.temporary_status_shapes import (
 )
 from app.domain import errors
 from app.domain.evse_id import parse_evse_id
-from app.domain.principal import Principal, Right
+from app.domain.permission import Action
+from app.domain.principal import Principal
 from app.domain.status import Kind
 from app.domain.temporary_status import State
 from app.store import reading
@@ -43,7 +44,7 @@ class TemporaryStatuses(Controller):
 
     @post(
         operation_id="planTemporaryStatus",
-        opt=needs(Right.PLAN),
+        opt=needs(Action.PLAN),
         responses=refuses(*_REFUSED, errors.EvseNotFound, errors.AmbiguousEvse),
     )
     async def plan(
@@ -52,7 +53,7 @@ class TemporaryStatuses(Controller):
         """Say something about an EVSE for a while. The charger itself is not touched."""
         return written(await context.writer.run(commands.Plan(principal, data.wish())), context)
 
-    @get(operation_id="listTemporaryStatuses", opt=needs(Right.READ), responses=refuses(body=False))
+    @get(operation_id="listTemporaryStatuses", opt=needs(Action.SEE), responses=refuses(body=False))
     async def list_(
         self,
         request: Request[Any, Any, Any],
@@ -83,7 +84,7 @@ class TemporaryStatuses(Controller):
     @get(
         "/{id:str}",
         operation_id="getTemporaryStatus",
-        opt=needs(Right.READ),
+        opt=needs(Action.SEE),
         responses=refuses(errors.TemporaryStatusNotFound, body=False),
     )
     async def look_at(self, temporary_id: IdInPath, context: Context_) -> TemporaryStatusView:
@@ -95,7 +96,7 @@ class TemporaryStatuses(Controller):
     @patch(
         "/{id:str}",
         operation_id="changeTemporaryStatus",
-        opt=needs(Right.PLAN),
+        opt=needs(Action.CHANGE),
         responses=refuses(*_REFUSED, errors.TemporaryStatusNotFound, errors.HasBegun, errors.HasEnded),
     )
     async def change(
@@ -112,7 +113,7 @@ class TemporaryStatuses(Controller):
     @delete(
         "/{id:str}",
         operation_id="endTemporaryStatus",
-        opt=needs(Right.PLAN),
+        opt=needs(Action.END),
         status_code=204,
         responses=refuses(errors.TemporaryStatusNotFound, body=False),
     )
@@ -122,7 +123,7 @@ class TemporaryStatuses(Controller):
 
     @delete(
         operation_id="endTemporaryStatusesOfEvse",
-        opt=needs(Right.PLAN),
+        opt=needs(Action.END),
         status_code=200,
         responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, body=False),
     )
@@ -141,7 +142,7 @@ class TemporaryStatuses(Controller):
     @put(
         "/by-ref/{ref:str}",
         operation_id="planTemporaryStatusByRef",
-        opt=needs(Right.PLAN),
+        opt=needs(Action.PLAN),
         responses={
             201: ResponseSpec(WrittenTemporaryStatus, description="created", generate_examples=False),
             **refuses(*_REFUSED, errors.MalformedValue, errors.EvseNotFound, errors.AmbiguousEvse),
@@ -161,7 +162,7 @@ class TemporaryStatuses(Controller):
     @get(
         "/by-ref/{ref:str}",
         operation_id="getTemporaryStatusByRef",
-        opt=needs(Right.READ),
+        opt=needs(Action.SEE),
         responses=refuses(errors.TemporaryStatusNotFound, body=False),
     )
     async def get_by_ref(self, ref: FromPath[str], context: Context_, principal: Principal_) -> TemporaryStatusView:
@@ -173,7 +174,7 @@ class TemporaryStatuses(Controller):
     @delete(
         "/by-ref/{ref:str}",
         operation_id="endTemporaryStatusByRef",
-        opt=needs(Right.PLAN),
+        opt=needs(Action.END),
         status_code=204,
         responses=refuses(body=False),
     )

@@ -67,7 +67,7 @@ class Opened:
         self.database = Database(
             settings.database_url, transaction_pooling=settings.transaction_pooling, stall=settings.stall
         )
-        self.writer = Writer(self.database, self.clock)
+        self.writer = Writer(self.database, self.clock, brake=settings.brake)
 
     @property
     def secrets(self) -> Secrets:

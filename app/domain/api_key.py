@@ -5,12 +5,14 @@ import hmac
 import secrets
 import string
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from app.domain.principal import Role
+from app.domain.interval import before
+from app.domain.principal import Principal, Role
+from app.domain.rights import UNLIMITED, Rights
 
 PREFIX: Final = "evst_"
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -18,7 +20,11 @@ _ID, _SECRET, _CHECK = 10, 32, 6
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as it is stored: never the key itself. Times are UTC."""
+    """A key as it is stored: never the key itself. Times are UTC.
+
+    A rotated key goes on under the same id and owns what it owned; until `previous_until` the secret before it is good
+    as well. `last_used_at`, `last_used_from` and `previous_used_at` are some seconds behind.
+    """
 
     id: str
     name: str
@@ -29,16 +35,47 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    last_used_from: str | None = None
+    rights: Rights = UNLIMITED
+    rotated_at: datetime | None = None
+    previous_digest: str | None = None
+    previous_until: datetime | None = None
+    previous_used_at: datetime | None = None
 
-    def opens(self, key: str, at: datetime) -> bool:
-        """Tell whether `key` is this key and still good at `at`."""
-        same = hmac.compare_digest(self.digest, digest_of(key))
-        return same and self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+    @property
+    def principal(self) -> Principal:
+        return Principal(self.id, self.role, self.rights, holds_key=True)
+
+    def is_good(self, at: datetime) -> bool:
+        """Tell whether it is neither revoked nor expired at `at`."""
+        return self.revoked_at is None and before(at, self.expires_at)
+
+    def opens(self, key: str, at: datetime, address: str | None = None) -> bool:
+        """Tell whether `key` is this key, or the one before it, and good at `at` for a call from `address`."""
+        digest = digest_of(key)
+        same = hmac.compare_digest(self.digest, digest)
+        same |= self.is_previous(digest) and self.previous_until is not None and at < self.previous_until
+        return same and self.is_good(at) and self.rights.allows_from(address)
+
+    def is_previous(self, digest: str) -> bool:
+        """Tell whether this is the digest of the key before the last rotation."""
+        return self.previous_digest is not None and hmac.compare_digest(self.previous_digest, digest)
+
+    def rotated(self, digest: str, at: datetime, overlap: timedelta) -> "ApiKey":
+        """Return it with another secret; the old one stays good for `overlap`."""
+        return msgspec.structs.replace(
+            self,
+            digest=digest,
+            rotated_at=at,
+            previous_digest=self.digest,
+            previous_until=at + overlap,
+            previous_used_at=None,
+        )
 
 
-def new_key() -> tuple[str, str]:
-    """Make a key: its public id, and the whole of it, which is shown once. 190 bits of it are secret."""
-    key_id, secret = (_random(_ID), _random(_SECRET))
+def new_key(key_id: str | None = None) -> tuple[str, str]:
+    """Make a key, or another one for `key_id`: its public id, and the whole of it, shown once. 190 bits are secret."""
+    key_id, secret = (key_id or _random(_ID), _random(_SECRET))
     body = f"{PREFIX}{key_id}_{secret}"
     return key_id, body + _check(body)
 

@@ -74,3 +74,58 @@ class NotOursToReplace(DomainError):
 
 class KeyNotFound(DomainError):
     """No such API key."""
+
+
+class KeyNotGood(DomainError):
+    """The API key was revoked, or expired, since the call began."""
+
+
+class MayNot(DomainError):
+    """The key's role may not do that."""
+
+
+class KindNotAllowed(DomainError):
+    """The key may not say this kind of temporary status."""
+
+
+class OpenEndNotAllowed(DomainError):
+    """The key may not leave the end open."""
+
+
+class TooLong(DomainError):
+    """The temporary status would reach further ahead than the key may say anything."""
+
+
+class TooFarAhead(DomainError):
+    """The temporary status would begin further ahead than the key may plan."""
+
+
+class TooManyActive(DomainError):
+    """The key would have more in effect at once than it may."""
+
+
+class BlastRadius(DomainError):
+    """Too much of a site or an operator would be overridden within minutes: the brake holds.
+
+    `seconds` is after how many it lets go by itself.
+    """
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class BrakeNotFound(DomainError):
+    """No such site or operator for this key."""
+
+
+class StaleVersion(DomainError):
+    """Something newer is known under this reference already, or it was cancelled."""
+
+
+class IdempotencyMismatch(DomainError):
+    """The Idempotency-Key was used before, with another body."""
+
+
+class PreconditionFailed(DomainError):
+    """What the call relied on (`If-Match`, `If-None-Match`) is no longer so."""

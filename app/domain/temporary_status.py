@@ -20,7 +20,8 @@ class State(StrEnum):
 class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One window as it was asked for, and when it was ended early, if it was.
 
-    `evse` is the EVSE's key in the store; `created_by` the id of the API key that made it.
+    `evse` is the EVSE's key in the store; `created_by` the id of the API key that made it, `braked` whether that was
+    one below operations, which the brake counts.
     """
 
     id: int
@@ -37,6 +38,7 @@ class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     ended_by: str | None = None
     end_reason: str | None = None
+    braked: bool = False
 
     def is_active(self, at: datetime) -> bool:
         """Tell whether it is in effect at `at`: inside the interval and not ended early."""

@@ -1,7 +1,7 @@
 """What one group of commands sees and changes: loaded in a few statements, decided in Python, written set-based."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,14 +10,18 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Update
 
+from app.domain.brake import Brake
 from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId, parse_evse_id
 from app.domain.instant import MILLISECOND
 from app.domain.presentation import Gate
+from app.domain.principal import Principal
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
 from app.store import dialect
+from app.store.batched_brakes import BatchedBrakes
+from app.store.batched_keys import BatchedKeys
 from app.store.batched_locations import BatchedLocations
 from app.store.due import AT_ONCE, mark_due
 from app.store.finding import chosen, live_temporary
@@ -37,9 +41,19 @@ _delivery = metadata.tables["delivery"]
 _audit = metadata.tables["audit"]
 
 
-class Needs(msgspec.Struct, frozen=True):
-    """What a command wants loaded before it decides, and how many keys it may use up."""
+USUAL_BRAKE: Final = Brake()
 
+
+class Needs(msgspec.Struct, frozen=True):
+    """What a command wants loaded before it decides, and how many keys it may use up.
+
+    `by` is who asks, where what the key is good for counts; `wanted` from when until when it wants something to be in
+    effect, a beginning of `None` being now. `ends_of` is a key of which up to so many live windows will be ended.
+    """
+
+    by: Principal | None = None
+    wanted: tuple[tuple[datetime | None, datetime | None], ...] = ()
+    ends_of: tuple[str, int] | None = None
     evse_ids: tuple[EvseId, ...] = ()
     uids: tuple[tuple[str, str, str], ...] = ()
     temporary_ids: tuple[int, ...] = ()
@@ -52,14 +66,20 @@ class Needs(msgspec.Struct, frozen=True):
     new_locations: int = 0
 
 
+def everybody(_evse: Evse) -> bool:
+    return True
+
+
 class Batch:
     """The rows a group of commands needs, with the changes decided so far laid over them.
 
     A command's `decide` may refuse only before its first `put`: what is put is written.
     """
 
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime, brake: Brake = USUAL_BRAKE) -> None:
         self.at = at
+        self.keys = BatchedKeys()
+        self.brakes = BatchedBrakes(brake)
         self.locations = BatchedLocations()
         self._evses: dict[int, Evse] = {}
         self._by_key: dict[str, set[int]] = defaultdict(set)
@@ -76,21 +96,29 @@ class Batch:
 
     # What a command asks
 
-    def evse(self, evse_id: EvseId) -> Evse:
-        """Find the registered EVSE that a written EVSE ID names.
+    def principal(self, by: Principal) -> Principal:
+        """Return who asks, with what the key is good for now.
+
+        Raises:
+            KeyNotGood: nothing any more.
+        """
+        return self.keys.current(by, self.at)
+
+    def evse(self, evse_id: EvseId, seen: Callable[[Evse], bool] = everybody) -> Evse:
+        """Find the registered EVSE that a written EVSE ID names, among those that are `seen`.
 
         Raises:
             EvseNotFound: none.
             AmbiguousEvse: several, as the separators are missing.
         """
-        found = self.evse_or_none(evse_id)
+        found = self.evse_or_none(evse_id, seen)
         if found is None:
             raise EvseNotFound(f"no EVSE {evse_id.written} is registered", field="evseId")
         return found
 
-    def evse_or_none(self, evse_id: EvseId) -> Evse | None:
+    def evse_or_none(self, evse_id: EvseId, seen: Callable[[Evse], bool] = everybody) -> Evse | None:
         same_key = [self._evses[one] for one in self._by_key.get(evse_id.key, ())]
-        return chosen(evse_id, same_key)
+        return chosen(evse_id, [one for one in same_key if seen(one)])
 
     def evse_in_use(self, evse_id: str) -> Evse | None:
         """Find the EVSE that is not deprecated and has this very EVSE ID, whatever its case."""
@@ -129,6 +157,11 @@ class Batch:
         found = None if one is None else self._temporary[one]
         return None if found is None or found.ended_at is not None else found
 
+    def made_by(self, owner: str) -> list[TemporaryStatus]:
+        """List what `owner` planned and is not over, of what was loaded, oldest first."""
+        theirs = (self._temporary[one] for one in sorted(self._temporary))
+        return [one for one in theirs if one.created_by == owner and one.ended_at is None and not one.is_over(self.at)]
+
     def live(self, evse: Evse) -> list[TemporaryStatus]:
         """List the temporary statuses of an EVSE that are not over, oldest first."""
         return [
@@ -158,6 +191,8 @@ class Batch:
 
     def put_temporary(self, one: TemporaryStatus) -> None:
         self._remember_temporary(one)
+        self.keys.put(one)
+        self.brakes.put(one, self._evses[one.evse])
         self._touch("temporary_status", one.id)
         self._recheck.add(one.evse)
 
@@ -168,6 +203,7 @@ class Batch:
 
     async def load(self, connection: AsyncConnection, needs: Sequence[Needs]) -> None:
         """Load all that `needs` name, locking on PostgreSQL what may be changed."""
+        await self.keys.load(connection, [need.by for need in needs if need.by is not None])
         temporary_ids = {one for need in needs for one in need.temporary_ids}
         refs = {one for need in needs for one in need.refs}
         conditions: list[ColumnElement[bool]] = []
@@ -180,6 +216,7 @@ class Batch:
         if keys := {one.key for need in needs if need.changes_live for one in need.evse_ids}:
             # In the one statement that locks, so that two replicas never take the same rows in different orders.
             conditions.append(live_temporary(select(_evse.c.id).where(_evse.c.evse_id_key.in_(keys)), self.at))
+        conditions += [_of_key(need.ends_of, self.at) for need in needs if need.ends_of is not None]
         if conditions:
             await self._load_temporary(connection, or_(*conditions), lock=True)
 
@@ -205,6 +242,26 @@ class Batch:
         )
         wanted = {one for need in needs for one in need.locations}
         await self.locations.load(connection, wanted, sum(need.new_locations for need in needs))
+        await self._load_limits(connection, [need for need in needs if need.wanted])
+
+    async def _load_limits(self, connection: AsyncConnection, needs: Sequence[Needs]) -> None:
+        """Load what the keys of these have in effect already, and lock the brakes of those that are braked."""
+        within: dict[str, tuple[datetime, datetime | None]] = {}
+        evses: dict[int, Evse] = {}
+        begins: set[datetime] = set()
+        for need in needs:
+            if (by := need.by) is None:
+                continue
+            asked = [(begin or self.at, end) for begin, end in need.wanted]
+            within[by.id] = _spanned([*asked, *([within[by.id]] if by.id in within else ())])
+            if by.is_braked:
+                begins |= {max(begin, self.at) for begin, _ in asked}
+                evses |= {one: self._evses[one] for key in need.evse_ids for one in self._by_key.get(key.key, ())}
+                theirs = (self._temporary[one].evse for one in need.temporary_ids if one in self._temporary)
+                evses |= {one: self._evses[one] for one in theirs}
+        await self.keys.load_live(connection, within)
+        if evses:
+            await self.brakes.load(connection, evses.values(), begins)
 
     async def _load_evses(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
         query = select(_evse).where(condition).order_by(_evse.c.id)
@@ -247,6 +304,7 @@ class Batch:
             await connection.execute(update(_delivery).where(theirs).values(acked_digest=None, next_at=self.at))
         # Last of all that is locked: whoever looks at an EVSE has its presented row first, and then reads its location.
         await self.locations.write(connection, self.at, shared)
+        await self.brakes.write(connection)
         if self._audit:
             await connection.execute(_audit.insert(), self._audit)
         return bool(self._recheck)
@@ -300,6 +358,19 @@ class Batch:
     def _touch(self, table: str, key: int) -> None:
         if key not in self._new[table]:
             self._changed[table].add(key)
+
+
+def _spanned(wanted: Sequence[tuple[datetime, datetime | None]]) -> tuple[datetime, datetime | None]:
+    """From the first beginning to the last end."""
+    ends = [end for _, end in wanted if end is not None]
+    return min(begin for begin, _ in wanted), max(ends) if len(ends) == len(wanted) else None
+
+
+def _of_key(ends_of: tuple[str, int], at: datetime) -> ColumnElement[bool]:
+    owner, most = ends_of
+    row = _temporary.c
+    live = (row.created_by == owner, row.ended_at.is_(None), or_(row.valid_to.is_(None), row.valid_to > at))
+    return row.id.in_(select(row.id).where(*live).order_by(row.id).limit(most).scalar_subquery())
 
 
 def _replacing(table: Any) -> Update:

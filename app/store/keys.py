@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.api_key import ApiKey
 from app.domain.errors import KeyNotFound
 from app.domain.principal import Role
+from app.domain.rights import Rights
 from app.store.database import Database
 from app.store.tables import metadata
 
@@ -20,7 +21,7 @@ _audit = metadata.tables["audit"]
 
 
 async def add(connection: AsyncConnection, key: ApiKey) -> None:
-    await connection.execute(insert(_key).values(msgspec.structs.asdict(key) | {"role": key.role.value}))
+    await connection.execute(insert(_key).values(key_values(key)))
     await _write_audit(connection, key.created_at, key.created_by, "create", key.id)
 
 
@@ -30,7 +31,7 @@ async def find(connection: AsyncConnection, key_id: str) -> ApiKey | None:
 
 async def find_many(connection: AsyncConnection, key_ids: Collection[str]) -> dict[str, ApiKey]:
     rows = (await connection.execute(select(_key).where(_key.c.id.in_(key_ids)))).mappings()
-    return {row["id"]: _key_from(row) for row in rows}
+    return {row["id"]: key_from(row) for row in rows}
 
 
 class KeyReader:
@@ -70,7 +71,7 @@ class KeyReader:
 async def all_keys(connection: AsyncConnection) -> list[ApiKey]:
     """Every key, revoked ones too, in the order they were made."""
     rows = (await connection.execute(select(_key).order_by(_key.c.created_at, _key.c.id))).mappings()
-    return [_key_from(row) for row in rows]
+    return [key_from(row) for row in rows]
 
 
 async def revoke(connection: AsyncConnection, key_id: str, at: datetime, actor: str) -> None:
@@ -85,8 +86,13 @@ async def revoke(connection: AsyncConnection, key_id: str, at: datetime, actor: 
     await _write_audit(connection, at, actor, "revoke", key_id)
 
 
-def _key_from(row: Any) -> ApiKey:
-    return ApiKey(**{name: row[name] for name in ApiKey.__struct_fields__ if name != "role"}, role=Role(row["role"]))
+def key_from(row: Any) -> ApiKey:
+    plain = {name: row[name] for name in ApiKey.__struct_fields__}
+    return ApiKey(**plain | {"role": Role(row["role"]), "rights": msgspec.convert(row["rights"] or {}, Rights)})
+
+
+def key_values(key: ApiKey) -> dict[str, Any]:
+    return msgspec.structs.asdict(key) | {"role": key.role.value, "rights": msgspec.to_builtins(key.rights) or None}
 
 
 async def _write_audit(connection: AsyncConnection, at: datetime, actor: str, action: str, key_id: str) -> None:

@@ -77,6 +77,7 @@ def temporary_status_from(row: RowMapping) -> TemporaryStatus:
         ended_at=row["ended_at"],
         ended_by=row["ended_by"],
         end_reason=row["end_reason"],
+        braked=row["braked"],
     )
 
 
@@ -98,6 +99,7 @@ def temporary_status_values(one: TemporaryStatus, operator: str) -> dict[str, An
         "ended_at": one.ended_at,
         "ended_by": one.ended_by,
         "end_reason": one.end_reason,
+        "braked": one.braked,
     }
 
 

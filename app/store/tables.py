@@ -55,6 +55,7 @@ class EvseRow(SQLModel, table=True):
         _partial("uq_evse_evse_id", "evse_id", where="deployment_state <> 'DEPRECATED'", unique=True),
         Index("ix_evse_evse_id_key", "evse_id_key"),
         Index("ix_evse_location_country_party", "location", "country", "party"),
+        _partial("ix_evse_operator", "operator", where="deployment_state = 'PRODUCTION'"),
         _one_of("deployment_state", DeploymentState),
         _one_of("actual_status", ActualStatus),
         {"sqlite_autoincrement": True},
@@ -116,6 +117,9 @@ class TemporaryStatusRow(SQLModel, table=True):
         ),
         Index("ix_temporary_status_evse_id", "evse", "id"),
         Index("ix_temporary_status_created_by_ref", "created_by", "ref", "id"),
+        Index("ix_temporary_status_created_by_id", "created_by", "id"),
+        _partial("ix_temporary_status_created_by_live", "created_by", "valid_to", where="ended_at IS NULL"),
+        _partial("ix_temporary_status_braked", "operator", "valid_from", where="braked AND ended_at IS NULL"),
         _one_of("kind", Kind),
         _one_of("applies_when", AppliesWhen),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),
@@ -138,6 +142,7 @@ class TemporaryStatusRow(SQLModel, table=True):
     ended_at: datetime | None = None
     ended_by: str | None = None
     end_reason: str | None = None
+    braked: bool = _filled("false")  #: whether a key below operations made it
 
 
 class PresentedRow(SQLModel, table=True):
@@ -306,6 +311,70 @@ class ApiKeyRow(SQLModel, table=True):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    last_used_from: str | None = None
+    rights: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    rotated_at: datetime | None = None
+    previous_digest: str | None = None
+    previous_until: datetime | None = None
+    previous_used_at: datetime | None = None
+
+
+class BrakeRow(SQLModel, table=True):
+    """How the brake of an operator or a site stands: locked by whoever counts there, so that nobody counts at once."""
+
+    __tablename__ = "brake"
+
+    name: str = Field(primary_key=True)
+    operator: str | None = None
+    country: str | None = None
+    party: str | None = None
+    location: str | None = None
+    tripped_at: datetime | None = None
+    tripped_by: str | None = None
+    evses: int
+    of: int
+    refused: int
+    held_until: datetime | None = None
+    lifted_until: datetime | None = None
+    lifted_by: str | None = None
+
+
+class ReferenceRow(SQLModel, table=True):
+    """What is the newest that a key's owner said under a reference, and whether it was cancelled."""
+
+    __tablename__ = "reference"
+    __table_args__ = (
+        Index("uq_reference_owner_ref", "owner", "ref", unique=True),
+        Index("ix_reference_at", "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _key()
+    owner: str
+    ref: str
+    at: datetime
+    source_version: int | None = Field(default=None, sa_type=BigInteger)
+    source_updated_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+
+class IdempotencyRow(SQLModel, table=True):
+    """What was answered to a call with an Idempotency-Key."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (
+        Index("uq_idempotency_owner_key", "owner", "key", unique=True),
+        Index("ix_idempotency_at", "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _key()
+    owner: str
+    key: str
+    at: datetime
+    digest: str
+    status: int
+    answer: str = Field(sa_type=Text)
 
 
 class AuditRow(SQLModel, table=True):

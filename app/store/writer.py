@@ -8,8 +8,10 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 
 from app.clock import Clock
+from app.domain.brake import Brake
 from app.domain.errors import DomainError
-from app.store.batch import Batch, Needs
+from app.domain.instant import rfc3339
+from app.store.batch import USUAL_BRAKE, Batch, Needs
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
 
@@ -44,9 +46,17 @@ class Command(Protocol[Result]):
 class Writer:
     """Runs commands in groups. An answer is given only after the commit that holds it."""
 
-    def __init__(self, database: Database, clock: Clock, *, committed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        committed: Callable[[], None] = lambda: None,
+        brake: Brake = USUAL_BRAKE,
+    ) -> None:
         """`committed` is called after a commit that may have changed what is shown."""
         self._database = database
+        self._brake = brake
         self._clock = clock
         self._committed = committed
         self._queue: asyncio.Queue[tuple[Command[Any], asyncio.Future[Any]]] = asyncio.Queue(WAITING)
@@ -142,7 +152,7 @@ class Writer:
             log.exception("nobody could be told of a commit; the sweep will find it")
 
     async def _commit(self, commands: Sequence[Command[Any]]) -> tuple[list[Any], bool]:
-        batch = Batch(self._clock.now())
+        batch = Batch(self._clock.now(), self._brake)
         answers: list[Any] | None = None
         touched = False
         try:
@@ -161,6 +171,14 @@ class Writer:
             # If it broke in the commit itself, the answer may be all that was lost: done again, it would be done twice.
             if answers is None or not await self._landed(batch, failure):
                 raise
+        for alarm in batch.brakes.alarms():
+            log.error(
+                "the brake took hold: too much would be overridden at once",
+                of=alarm.group.name,
+                key=alarm.tripped_by,
+                evses=f"{alarm.evses} of {alarm.of}",
+                until=rfc3339(alarm.held_until) if alarm.held_until else None,
+            )
         return answers, touched
 
     async def _landed(self, batch: Batch, failure: Exception) -> bool:

@@ -75,6 +75,7 @@ async def test_what_is_planned_is_stored_as_asked(database: Database, writer: Wr
         "ended_at": None,
         "ended_by": None,
         "end_reason": None,
+        "braked": True,
     }
 
 

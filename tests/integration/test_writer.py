@@ -55,7 +55,7 @@ async def test_many_commands_share_few_commits(database: Database, writer: Write
 async def test_nothing_is_lost_when_two_thousand_create_at_once(database: Database, writer: Writer) -> None:
     sites = [f"DE*ABC*E{number}" for number in range(20)]
     await together(*(register(writer, one) for one in sites))
-    answers = await together(*(plan(writer, sites[number % 20]) for number in range(2000)))
+    answers = await together(*(plan(writer, sites[number % 20], by=ADMIN) for number in range(2000)))
     assert sorted(one.id for one in answers) == [row["id"] for row in await stored(database, "temporary_status")]
     assert len({one.id for one in answers}) == 2000
 

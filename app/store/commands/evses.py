@@ -1,17 +1,20 @@
 """Registering EVSEs and hearing what they do."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from app.domain.errors import AmbiguousEvse, EvseConflict
+from app.domain.errors import AmbiguousEvse, EvseConflict, EvseNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId, parse_evse_id
+from app.domain.permission import Action, On
 from app.domain.principal import Principal
 from app.domain.status import OCPI_REMOVED, ActualStatus, DeploymentState, understood
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch, Needs, everybody
+from app.store.commands.asking import demand, sees
 
 #: How far ahead of us a backend's clock may be before its `observedAt` is taken to mean now.
 TOLERATED_AHEAD: Final = timedelta(minutes=5)
@@ -36,15 +39,19 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     uid: str | UnsetType = UNSET
 
     def needs(self) -> Needs:
-        return Needs(evse_ids=(self.evse_id,), uids=(self._ocpi_key(),), changes_evse=True, new_evses=1)
+        return Needs(by=self.by, evse_ids=(self.evse_id,), uids=(self._ocpi_key(),), changes_evse=True, new_evses=1)
 
     def decide(self, batch: Batch) -> Registered:
-        old = self._old(batch)
+        by = batch.principal(self.by)
+        seen = sees(by, Action.REGISTER)
+        old = self._old(batch, seen)
         other = batch.evse_by_uid(*self._ocpi_key())
         if old is None:
-            if other is not None:
-                raise EvseConflict(f"uid {other.uid} is {other.evse_id or 'an EVSE without EVSE ID'}", field="uid")
             new = self._new(batch)
+            self._refuse_unseen(by, new)
+            if other is not None:
+                whose = (other.evse_id or "an EVSE without EVSE ID") if seen(other) else "in use"
+                raise EvseConflict(f"uid {other.uid} is {whose}", field="uid")
         else:
             for field, name, mine in (
                 ("countryCode", "country", self.country),
@@ -60,19 +67,24 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
             )
             if new == old:
                 return Registered(old, created=False)
+            self._refuse_unseen(by, new)
             new = msgspec.structs.replace(new, updated_at=batch.at)
             if new.location != old.location:
                 # Listed elsewhere from now on, and gone from where it was: that is later than what was said before.
                 new = msgspec.structs.replace(new, object_changed_at=batch.at)
-            refuse_twin(batch, new)
+            refuse_twin(batch, new, seen)
         batch.put_evse(new, readdressed=readdressed(old, new))
         batch.audit(self.by.id, "register", f"EVSE {new.evse_id} {new.deployment}", new.operator)
         return Registered(new, created=old is None)
 
-    def _old(self, batch: Batch) -> Evse | None:
+    def _refuse_unseen(self, by: Principal, new: Evse) -> None:
+        """Refuse to put an EVSE where the caller is not good for."""
+        demand(by, Action.REGISTER, On(new), EvseNotFound(f"no EVSE {new.evse_id} is registered", field="evseId"))
+
+    def _old(self, batch: Batch, seen: Callable[[Evse], bool]) -> Evse | None:
         """Find the EVSE that is to be changed. Written with separators it is that very one, or a new one."""
         try:
-            found = batch.evse_or_none(self.evse_id)
+            found = batch.evse_or_none(self.evse_id, seen)
         except AmbiguousEvse:
             if "*" not in self.evse_id.written:
                 raise
@@ -120,7 +132,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return Needs(evse_ids=(self.evse_id,), changes_evse=True)
 
     def decide(self, batch: Batch) -> "Reported":
-        evse = batch.evse(self.evse_id)
+        evse = batch.evse(self.evse_id, sees(self.by, Action.REPORT))
         removed = self.reported == OCPI_REMOVED
         status = evse.actual_status if removed else understood(self.reported, occupied_means=self.occupied_means)
         ahead = batch.at + TOLERATED_AHEAD
@@ -168,7 +180,7 @@ def readdressed(old: Evse | None, new: Evse) -> bool:
     return (old.location, old.uid, old.evse_id) != (new.location, new.uid, new.evse_id)
 
 
-def refuse_twin(batch: Batch, new: Evse) -> None:
+def refuse_twin(batch: Batch, new: Evse, seen: Callable[[Evse], bool] = everybody) -> None:
     """Let no two EVSEs that are in use have one EVSE ID.
 
     Raises:
@@ -178,4 +190,5 @@ def refuse_twin(batch: Batch, new: Evse) -> None:
         return
     twin = batch.evse_in_use(new.evse_id)
     if twin is not None and twin.id != new.id:
-        raise EvseConflict(f"{new.evse_id} is registered already, as uid {twin.uid}", field="evseId")
+        which = f"as uid {twin.uid}" if seen(twin) else "under another uid"
+        raise EvseConflict(f"{new.evse_id} is registered already, {which}", field="evseId")

@@ -4,15 +4,19 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from app.domain import planning
-from app.domain.errors import TemporaryStatusNotFound
+from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId
-from app.domain.principal import Principal, Right
+from app.domain.interval import Interval
+from app.domain.permission import Action, Allowed, On, Wanted, may
+from app.domain.principal import Principal
 from app.domain.status import AppliesWhen, Kind
 from app.domain.temporary_status import State, TemporaryStatus
 from app.store.batch import Batch, Needs
+from app.store.commands.asking import demand, sees
 
 _NEW: Final = "temporary_status"
 
@@ -45,11 +49,16 @@ class Plan(msgspec.Struct, frozen=True):
     wish: Wish
 
     def needs(self) -> Needs:
-        return Needs(evse_ids=(self.wish.evse_id,), new_temporary=1)
+        wish = self.wish
+        return Needs(by=self.by, evse_ids=(wish.evse_id,), wanted=((wish.valid_from, wish.valid_to),), new_temporary=1)
 
     def decide(self, batch: Batch) -> Written:
-        evse = batch.evse(self.wish.evse_id)
-        return _create(batch, self.by, self.wish, evse, ref=None)
+        by, wish = batch.principal(self.by), self.wish
+        evse = batch.evse(wish.evse_id, sees(by, Action.PLAN))
+        interval = planning.asked_interval(wish.valid_from, wish.valid_to, batch.at)
+        _permit(batch, by, Action.PLAN, evse, wish.kind, interval)
+        batch.brakes.admit(by, evse, interval.begin, batch.at)
+        return _create(batch, by, wish, evse, interval, ref=None)
 
 
 class PlanByRef(msgspec.Struct, frozen=True):
@@ -60,17 +69,22 @@ class PlanByRef(msgspec.Struct, frozen=True):
     wish: Wish
 
     def needs(self) -> Needs:
-        return Needs(evse_ids=(self.wish.evse_id,), refs=((self.by.id, self.ref),), new_temporary=1)
+        wish = self.wish
+        return Needs(
+            by=self.by,
+            evse_ids=(wish.evse_id,),
+            refs=((self.by.id, self.ref),),
+            wanted=((wish.valid_from, wish.valid_to),),
+            new_temporary=1,
+        )
 
     def decide(self, batch: Batch) -> Written:
-        wish = self.wish
-        evse = batch.evse(wish.evse_id)
+        by, wish = batch.principal(self.by), self.wish
+        evse = batch.evse(wish.evse_id, sees(by, Action.PLAN))
         # Checked whole before the old one is touched: a failed replacement must leave it as it was.
         interval = planning.asked_interval(wish.valid_from, wish.valid_to, batch.at)
-        old = batch.by_ref(self.by.id, self.ref)
-        if old is None:
-            return _create(batch, self.by, wish, evse, ref=self.ref)
-        if old.evse == evse.id and planning.may_become(old, wish.kind, interval.begin, batch.at):
+        old = batch.by_ref(by.id, self.ref)
+        if old is not None and old.evse == evse.id and planning.may_become(old, wish.kind, interval.begin, batch.at):
             begun = batch.at >= old.interval.begin
             changes = planning.Changes(
                 kind=wish.kind,
@@ -79,18 +93,12 @@ class PlanByRef(msgspec.Struct, frozen=True):
                 applies_when=wish.applies_when,
                 reason=wish.reason,
             )
-            new = planning.changed(old, changes, batch.at)
-            if new is not old:
-                batch.put_temporary(new)
-                batch.audit(self.by.id, "change", f"temporary status {new.id}", evse.operator)
-            return _written(batch, new)
-        if old.is_over(batch.at):
-            # It ran out by itself. Closing it frees the reference and changes nothing that was shown.
-            closed = msgspec.structs.replace(old, ended_at=old.interval.end, ended_by=self.by.id, end_reason="expired")
-        else:
-            closed = planning.ended(old, batch.at, self.by.id, "replaced")
-        batch.put_temporary(closed)
-        return _create(batch, self.by, wish, evse, ref=self.ref)
+            return _change(batch, by, old, changes)
+        _permit(batch, by, Action.PLAN, evse, wish.kind, interval, instead_of=old)
+        batch.brakes.admit(by, evse, interval.begin, batch.at)
+        if old is not None:
+            batch.put_temporary(_closed(old, batch.at, by.id))
+        return _create(batch, by, wish, evse, interval, ref=self.ref)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -101,15 +109,13 @@ class Change(msgspec.Struct, frozen=True):
     changes: planning.Changes
 
     def needs(self) -> Needs:
-        return Needs(temporary_ids=(self.temporary_id,))
+        begin = None if self.changes.valid_from is UNSET else self.changes.valid_from
+        end = None if self.changes.valid_to is UNSET else self.changes.valid_to
+        return Needs(by=self.by, temporary_ids=(self.temporary_id,), wanted=((begin, end),))
 
     def decide(self, batch: Batch) -> Written:
-        old = _changeable(batch, self.by, self.temporary_id)
-        new = planning.changed(old, self.changes, batch.at)
-        if new is not old:
-            batch.put_temporary(new)
-            batch.audit(self.by.id, "change", f"temporary status {new.id}", batch.evse_of(new).operator)
-        return _written(batch, new)
+        by = batch.principal(self.by)
+        return _change(batch, by, _reached(batch, by, Action.CHANGE, self.temporary_id), self.changes)
 
 
 class End(msgspec.Struct, frozen=True):
@@ -119,10 +125,11 @@ class End(msgspec.Struct, frozen=True):
     temporary_id: int
 
     def needs(self) -> Needs:
-        return Needs(temporary_ids=(self.temporary_id,))
+        return Needs(by=self.by, temporary_ids=(self.temporary_id,))
 
     def decide(self, batch: Batch) -> Written:
-        return _end(batch, self.by, _changeable(batch, self.by, self.temporary_id))
+        by = batch.principal(self.by)
+        return _end(batch, by, _reached(batch, by, Action.END, self.temporary_id))
 
 
 class EndByRef(msgspec.Struct, frozen=True):
@@ -132,15 +139,16 @@ class EndByRef(msgspec.Struct, frozen=True):
     ref: str
 
     def needs(self) -> Needs:
-        return Needs(refs=((self.by.id, self.ref),))
+        return Needs(by=self.by, refs=((self.by.id, self.ref),))
 
     def decide(self, batch: Batch) -> Written | None:
-        one = batch.by_ref(self.by.id, self.ref)
-        return None if one is None else _end(batch, self.by, one)
+        by = batch.principal(self.by)
+        one = batch.by_ref(by.id, self.ref)
+        return None if one is None else _end(batch, by, one)
 
 
 class EndOnEvse(msgspec.Struct, frozen=True):
-    """End what is in effect on an EVSE now and was made with this key; admins end everybody's."""
+    """End what is in effect on an EVSE now, as far as it is the caller's to end."""
 
     by: Principal
     evse_id: EvseId
@@ -148,22 +156,57 @@ class EndOnEvse(msgspec.Struct, frozen=True):
     include_planned: bool = False
 
     def needs(self) -> Needs:
-        return Needs(evse_ids=(self.evse_id,), changes_live=True)
+        return Needs(by=self.by, evse_ids=(self.evse_id,), changes_live=True)
 
     def decide(self, batch: Batch) -> list[Written]:
+        by = batch.principal(self.by)
+        evse = batch.evse(self.evse_id, sees(by, Action.END))
         states = {State.ACTIVE, State.PLANNED} if self.include_planned else {State.ACTIVE}
         which = [
             one
-            for one in batch.live(batch.evse(self.evse_id))
+            for one in batch.live(evse)
             if one.state(batch.at) in states
             and (self.kind is None or one.kind is self.kind)
-            and (one.created_by == self.by.id or self.by.may(Right.CHANGE_OTHERS))
+            and isinstance(may(by, Action.END, On(evse, one)), Allowed)
         ]
-        return [_end(batch, self.by, one) for one in which]
+        return [_end(batch, by, one) for one in which]
 
 
-def _create(batch: Batch, by: Principal, wish: Wish, evse: Evse, ref: str | None) -> Written:
-    interval = planning.asked_interval(wish.valid_from, wish.valid_to, batch.at)
+class EndAllOf(msgspec.Struct, frozen=True):
+    """End up to `most` of what a key planned and is not over; return how many it were. The caller may: it was asked."""
+
+    by: Principal
+    owner: str
+    most: int
+
+    def needs(self) -> Needs:
+        return Needs(by=self.by, ends_of=(self.owner, self.most))
+
+    def decide(self, batch: Batch) -> int:
+        by = batch.principal(self.by)
+        found = batch.made_by(self.owner)[: self.most]
+        for one in found:
+            _end(batch, by, one, "panic")
+        return len(found)
+
+
+def _permit(
+    batch: Batch,
+    by: Principal,
+    action: Action,
+    evse: Evse,
+    kind: Kind,
+    interval: Interval,
+    *,
+    instead_of: TemporaryStatus | None = None,
+) -> None:
+    """Refuse what would be outside the caller's rights; what it stands `instead_of` is not counted beside it."""
+    beside = batch.keys.beside(by.id, interval, but=None if instead_of is None else instead_of.id)
+    wanted = Wanted(evse=evse, kind=kind, interval=interval, at=batch.at, beside=beside)
+    demand(by, action, wanted, EvseNotFound(f"no EVSE {evse.evse_id} is registered", field="evseId"))
+
+
+def _create(batch: Batch, by: Principal, wish: Wish, evse: Evse, interval: Interval, ref: str | None) -> Written:
     one = TemporaryStatus(
         id=batch.new_key(_NEW),
         evse=evse.id,
@@ -175,25 +218,45 @@ def _create(batch: Batch, by: Principal, wish: Wish, evse: Evse, ref: str | None
         created_by=by.id,
         created_at=batch.at,
         updated_at=batch.at,
+        braked=by.is_braked,
     )
     batch.put_temporary(one)
     batch.audit(by.id, "create", f"temporary status {one.id}", evse.operator)
     return _written(batch, one, created=True)
 
 
-def _end(batch: Batch, by: Principal, old: TemporaryStatus) -> Written:
-    new = planning.ended(old, batch.at, by.id, "deleted")
+def _change(batch: Batch, by: Principal, old: TemporaryStatus, changes: planning.Changes) -> Written:
+    new = planning.changed(old, changes, batch.at)
+    if new is not old:
+        evse = batch.evse_of(new)
+        _permit(batch, by, Action.CHANGE, evse, new.kind, new.interval, instead_of=old)
+        if new.interval.begin != old.interval.begin:
+            batch.brakes.admit(by, evse, new.interval.begin, batch.at)
+        batch.put_temporary(new)
+        batch.audit(by.id, "change", f"temporary status {new.id}", evse.operator)
+    return _written(batch, new)
+
+
+def _closed(old: TemporaryStatus, at: datetime, by: str) -> TemporaryStatus:
+    if old.is_over(at):
+        # It ran out by itself. Closing it frees the reference and changes nothing that was shown.
+        return msgspec.structs.replace(old, ended_at=old.interval.end, ended_by=by, end_reason="expired")
+    return planning.ended(old, at, by, "replaced")
+
+
+def _end(batch: Batch, by: Principal, old: TemporaryStatus, reason: str = "deleted") -> Written:
+    new = planning.ended(old, batch.at, by.id, reason)
     if new is not old:
         batch.put_temporary(new)
         batch.audit(by.id, "end", f"temporary status {new.id}", batch.evse_of(new).operator)
     return _written(batch, new)
 
 
-def _changeable(batch: Batch, by: Principal, temporary_id: int) -> TemporaryStatus:
+def _reached(batch: Batch, by: Principal, action: Action, temporary_id: int) -> TemporaryStatus:
+    """What belongs to somebody else looks just like what does not exist."""
     one = batch.temporary_status(temporary_id)
-    if one.created_by != by.id and not by.may(Right.CHANGE_OTHERS):
-        # What belongs to somebody else looks just like what does not exist.
-        raise TemporaryStatusNotFound(f"no temporary status {temporary_id}")
+    not_found = TemporaryStatusNotFound(f"no temporary status {temporary_id}")
+    demand(by, action, On(batch.evse_of(one), one), not_found)
     return one
 
 

@@ -8,7 +8,8 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from app.domain.api_key import key_id_of
-from app.domain.principal import RIGHTS, Right, Role
+from app.domain.permission import ROLES, Action
+from app.domain.principal import Role
 from app.main import Service
 from app.store import keys
 from tests.integration.api.calls import (
@@ -45,12 +46,12 @@ def calls(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
                 yield method, path, handler
 
 
-def guarded(app: Litestar) -> list[tuple[str, str, Right]]:
-    return [(method, path, handler.opt["right"]) for method, path, handler in calls(app) if "right" in handler.opt]
+def guarded(app: Litestar) -> list[tuple[str, str, Action]]:
+    return [(method, path, handler.opt["action"]) for method, path, handler in calls(app) if "action" in handler.opt]
 
 
-async def test_every_route_but_health_and_the_document_names_the_right_it_needs(app: Litestar) -> None:
-    without = {(method, path) for method, path, handler in calls(app) if "right" not in handler.opt}
+async def test_every_route_but_health_and_the_document_says_what_it_does(app: Litestar) -> None:
+    without = {(method, path) for method, path, handler in calls(app) if "action" not in handler.opt}
     assert without <= OPEN
     assert len(guarded(app)) >= 22
     assert not [path for _, path, _ in guarded(app) if "{" in path]
@@ -101,11 +102,11 @@ async def test_a_role_may_do_what_it_has_the_right_to_and_nothing_else(
     app: Litestar, client: NewClient, role: Role, subtests: pytest.Subtests
 ) -> None:
     holder = await client(role)
-    for method, path, right in guarded(app):
+    for method, path, action in guarded(app):
         with subtests.test(f"{role}: {method} {path}"):
             content = b"{}" if method in {"POST", "PUT", "PATCH"} else None
             answer = await holder.request(method, path, content=content, headers=JSON)
-            if right in RIGHTS[role]:
+            if role in ROLES[action]:
                 assert answer.status_code not in {401, 403}, answer.text
                 assert answer.status_code < 500, answer.text
             else:

@@ -1,0 +1,176 @@
+"""The brakes around the EVSEs of a group of commands, counted under a lock: no replica counts beside another."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.brake import Brake, Braked, Group, groups_of
+from app.domain.errors import BlastRadius
+from app.domain.evse import Evse
+from app.domain.principal import Principal
+from app.domain.status import DeploymentState
+from app.domain.temporary_status import TemporaryStatus
+from app.store import brakes, dialect
+from app.store.tables import metadata
+
+_brake = metadata.tables["brake"]
+_evse = metadata.tables["evse"]
+_temporary = metadata.tables["temporary_status"]
+_IN_PRODUCTION: Final = _evse.c.deployment_state == DeploymentState.PRODUCTION.value
+
+log = structlog.get_logger(__name__)
+
+
+class BatchedBrakes:
+    """Lets overrides through, or takes hold."""
+
+    def __init__(self, brake: Brake) -> None:
+        self._brake = brake
+        self._braked: dict[Group, Braked] = {}
+        self._changed: set[Group] = set()
+        self._sizes: dict[Group, int] = {}
+        #: What begins when, by window: of a group that is far from its limit nobody needs to know.
+        self._begins: dict[Group, dict[int, tuple[int, datetime]]] = {}
+        self._tripped: list[Braked] = []
+
+    async def load(self, connection: AsyncConnection, evses: Iterable[Evse], begins: Iterable[datetime]) -> None:
+        """Lock the groups of `evses`, and load what is overridden there near these beginnings."""
+        members: dict[Group, set[int]] = defaultdict(set)
+        for evse in evses:
+            for group in groups_of(evse):
+                members[group].add(evse.id)
+        if not members:
+            return
+        await self._lock(connection, members)
+        near = _near(begins, self._brake)
+        counted = await _by_group(connection, members, _overridden(near))
+        many = [one for one, asked in members.items() if counted.get(one, 0) + len(asked) > self._brake.handful]
+        self._sizes = await _by_group(connection, many, _in_production())
+        for group in many:
+            size = self._sizes.setdefault(group, 0)
+            if counted.get(group, 0) + len(members[group]) > self._brake.most(group, size):
+                rows = await connection.execute(_overrides(group, near))
+                self._begins[group] = {id_: (evse, begin) for id_, evse, begin in rows}
+
+    def admit(self, by: Principal, evse: Evse, begin: datetime, at: datetime) -> None:
+        """Let `by` override `evse` from `begin` on.
+
+        Raises:
+            BlastRadius: the brake of its site or its operator holds, or takes hold now.
+        """
+        if not by.is_braked or evse.deployment is not DeploymentState.PRODUCTION:
+            return
+        groups = [group for group in groups_of(evse) if group in self._braked]
+        if any(group.site is None and self._braked[group].is_lifted(at) for group in groups):
+            return  # whoever lets an operator go means its sites as well
+        for group in groups:
+            braked = self._braked[group]
+            if braked.is_lifted(at):
+                continue
+            if not braked.holds(at):
+                if group not in self._begins:
+                    continue
+                near = self._brake.near(self._begins[group].values(), begin) | {evse.id}
+                if len(near) <= self._brake.most(group, self._sizes[group]):
+                    continue
+                braked = braked.tripped(at, by.id, len(near), self._sizes[group], self._brake.hold)
+                self._tripped.append(braked)
+            else:
+                braked = braked.refused_again()
+            self._braked[group] = braked
+            self._changed.add(group)
+            raise _refusal(braked, at)
+
+    def put(self, one: TemporaryStatus, evse: Evse) -> None:
+        """Count it from now on as it is."""
+        for group in groups_of(evse):
+            if (begins := self._begins.get(group)) is None:
+                continue
+            if one.braked and one.ended_at is None:
+                begins[one.id] = (evse.id, one.interval.begin)
+            else:
+                begins.pop(one.id, None)
+
+    async def write(self, connection: AsyncConnection) -> None:
+        for group in sorted(self._changed, key=lambda one: one.name):
+            await brakes.save(connection, self._braked[group])
+
+    def alarms(self) -> Sequence[Braked]:
+        """Those that took hold in this batch."""
+        return self._tripped
+
+    async def _lock(self, connection: AsyncConnection, groups: Iterable[Group]) -> None:
+        # In one order everywhere, so that two replicas wait for each other and never deadlock.
+        ordered = sorted(groups, key=lambda one: one.name)
+        missing = [brakes.values(Braked(group=one)) for one in ordered]
+        await connection.execute(dialect.insert_or_ignore(connection, _brake), missing)
+        query = select(_brake).where(_brake.c.name.in_([one.name for one in ordered])).order_by(_brake.c.name)
+        for row in (await connection.execute(query.with_for_update())).mappings():
+            braked = brakes.braked_from(row)
+            self._braked[braked.group] = braked
+
+
+def _near(begins: Iterable[datetime], brake: Brake) -> ColumnElement[bool]:
+    """Near any of these, with room for a wait that makes `now` later than it is known yet."""
+    row = _temporary.c
+    merged: list[list[datetime]] = []
+    for begin in sorted(set(begins)):
+        first, last = begin - brake.within, begin + 2 * brake.within
+        if merged and first <= merged[-1][1]:
+            merged[-1][1] = last
+        else:
+            merged.append([first, last])
+    return or_(*(row.valid_from.between(first, last) for first, last in merged))
+
+
+async def _by_group(connection: AsyncConnection, groups: Iterable[Group], query: Select[Any]) -> dict[Group, int]:
+    """Run `query`, which counts EVSEs, once for all sites and once for all operators among `groups`."""
+    wanted = list(groups)
+    found: dict[Group, int] = {}
+    if sites := [one.site for one in wanted if one.site is not None]:
+        by = (_evse.c.country, _evse.c.party, _evse.c.location)
+        # By location first, which has an index; the same location id at another party is dropped afterwards.
+        of_sites = query.add_columns(*by).where(_evse.c.location.in_({site[2] for site in sites})).group_by(*by)
+        rows = await connection.execute(of_sites)
+        found |= {Group(site=(country, party, location)): count for count, country, party, location in rows}
+    if operators := [one.operator for one in wanted if one.operator is not None]:
+        of_operators = query.add_columns(_evse.c.operator).where(_evse.c.operator.in_(operators))
+        rows = await connection.execute(of_operators.group_by(_evse.c.operator))
+        found |= {Group(operator=operator): count for count, operator in rows}
+    return {group: found[group] for group in wanted if group in found}
+
+
+def _in_production() -> Select[Any]:
+    return select(func.count(_evse.c.id)).where(_IN_PRODUCTION)
+
+
+def _overridden(near: ColumnElement[bool]) -> Select[Any]:
+    return _with_overrides(near, func.count(_evse.c.id.distinct()))
+
+
+def _overrides(group: Group, near: ColumnElement[bool]) -> Select[Any]:
+    query = _with_overrides(near, _temporary.c.id, _evse.c.id, _temporary.c.valid_from)
+    if group.site is None:
+        return query.where(_temporary.c.operator == group.operator)
+    country, party, location = group.site
+    return query.where(_evse.c.location == location, _evse.c.country == country, _evse.c.party == party)
+
+
+def _with_overrides(near: ColumnElement[bool], *columns: Any) -> Select[Any]:
+    row = _temporary.c
+    joined = select(*columns).join_from(_evse, _temporary, row.evse == _evse.c.id)
+    return joined.where(_IN_PRODUCTION, row.braked, row.ended_at.is_(None), near)
+
+
+def _refusal(braked: Braked, at: datetime) -> BlastRadius:
+    until = braked.held_until or at
+    return BlastRadius(
+        f"{braked.evses} of {braked.of} EVSEs of {braked.group.name} would be overridden at once: operations has "
+        "to lift the brake, or it lets go by itself",
+        seconds=max(1, round((until - at).total_seconds())),
+    )
