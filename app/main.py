@@ -17,7 +17,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import channels as registered
-from app.api import evses, full_loads, health, partners, temporary_statuses
+from app.api import brakes, evses, full_loads, health, partners, temporary_statuses
 from app.api.context import Context
 from app.api.guards import authorized, only_known_parameters, provide_principal
 from app.api.ocpi.interface import ocpi
@@ -193,6 +193,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
             evses.ActualStatuses,
             partners.Partners,
             full_loads.FullLoads,
+            brakes.Brakes,
         ],
         guards=[authorized, only_known_parameters],
         dependencies={"principal": Provide(provide_principal)},

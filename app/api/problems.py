@@ -127,7 +127,7 @@ def refused(request: Request[Any, Any, Any], error: errors.DomainError) -> Respo
     problem = problem_of(error)
     if error.field is not None and (error.field in request.path_params or error.field in request.query_params):
         problem = msgspec.structs.replace(problem, errors=[FieldProblem(str(error), parameter=error.field)])
-    return answer(problem)
+    return answer(problem, {"Retry-After": str(error.seconds)} if isinstance(error, errors.BlastRadius) else None)
 
 
 def http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

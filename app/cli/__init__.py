@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from app.cli.brakes import brakes
 from app.cli.changing import change, remove, show
 from app.cli.demo import demo
 from app.cli.doctor import doctor
@@ -43,7 +44,7 @@ def group() -> None:
     """
 
 
-for command in (serve, demo, migrate, doctor, keys, evses, partners, set_, openapi):
+for command in (serve, demo, migrate, doctor, keys, brakes, evses, partners, set_, openapi):
     group.add_command(command)
 for command in (show, change, remove, full_load):
     partners.add_command(command)

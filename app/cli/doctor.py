@@ -98,6 +98,7 @@ async def _examine_database(settings: Settings, database: Database, examined: di
         found += await _secrets(settings, database, partners)
         served = None if database.path is None else EmbeddedLock(database.path).is_held
         found += await findings.clockwork(connection, at, served=served)
+        found += await findings.brakes(connection, at)
         for one in partners:
             found += await findings.about(connection, one, REGISTER, at)
             found += await findings.full_load(connection, one)

@@ -16,6 +16,8 @@ from app.channels.oicp.wire import EVSE_ID
 from app.domain.evse_id import operator_key
 from app.domain.instant import rfc3339
 from app.domain.partner import Partner, Standing
+from app.domain.principal import COMMAND_LINE
+from app.store import brakes as store_of_brakes
 from app.store import diagnosis, full_loads, partner_reports
 from app.store.diagnosis import Some
 
@@ -92,6 +94,26 @@ async def full_load(connection: AsyncConnection, partner: Partner) -> list[Findi
             f"mend the cause, then `evse-status partners full-load {partner.name}`",
         )
     ]
+
+
+async def brakes(connection: AsyncConnection, at: datetime) -> list[Finding]:
+    """Say which brakes hold, and which are lifted."""
+    found = []
+    for one in await store_of_brakes.at_work(connection, COMMAND_LINE, at):
+        if one.holds(at) and one.held_until is not None:
+            says = f"took hold as key {one.tripped_by} would have overridden {one.evses} of {one.of} EVSEs, until "
+            says += f"{rfc3339(one.held_until)}, calls refused: {one.refused}"
+            what = (
+                f"--operator {one.group.operator}" if one.group.site is None else f"--site {'/'.join(one.group.site)}"
+            )
+            todo = (
+                f"`evse-status brakes lift {what}` if that is meant, `evse-status keys panic {one.tripped_by}` if not"
+            )
+            found.append(Finding(f"brake of {one.group.name}", says, todo))
+        elif one.lifted_until is not None:
+            says = f"is lifted until {rfc3339(one.lifted_until)}"
+            found.append(Finding(f"brake of {one.group.name}", says, "", note=True))
+    return found
 
 
 async def for_hubject(connection: AsyncConnection, partners: Sequence[Partner]) -> list[Finding]:

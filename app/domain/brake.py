@@ -23,7 +23,8 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def scope(self) -> Scope:
-        return Scope(operators=(self.operator,)) if self.operator is not None else Scope(sites=(self.site,))  # type: ignore[arg-type]
+        operators = () if self.operator is None else (self.operator,)
+        return Scope(operators=operators, sites=() if self.site is None else (self.site,))
 
 
 def groups_of(evse: Evse) -> list[Group]:

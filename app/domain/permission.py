@@ -114,9 +114,10 @@ class OfKey(msgspec.Struct, frozen=True):
 
 
 class Within(msgspec.Struct, frozen=True):
-    """A part of the fleet."""
+    """A part of the fleet, as it is called, and its EVSEs as far as they are known."""
 
     scope: Scope
+    members: tuple[Evse, ...] = ()
 
 
 Target: TypeAlias = Call | On | Wanted | OfKey | Within
@@ -164,8 +165,10 @@ def may(principal: Principal, action: Action, target: Target) -> Allowed | Denie
             return _may_want(principal, target)
         case OfKey(key):
             return ALLOWED if _is_over(principal, action, key) else _UNSEEN
-        case Within(scope):
-            return ALLOWED if principal.rights.scope.includes(scope) else _UNSEEN
+        case Within(scope, members):
+            mine = principal.rights.scope
+            every = bool(members) and all(mine.covers(one) for one in members)
+            return ALLOWED if every or mine.includes(scope) else _UNSEEN
     assert_never(target)
 
 

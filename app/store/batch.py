@@ -305,6 +305,8 @@ class Batch:
         # Last of all that is locked: whoever looks at an EVSE has its presented row first, and then reads its location.
         await self.locations.write(connection, self.at, shared)
         await self.brakes.write(connection)
+        for alarm in self.brakes.alarms():
+            self.audit(alarm.tripped_by or "", "trip", f"brake of {alarm.group.name}", alarm.group.operator)
         if self._audit:
             await connection.execute(_audit.insert(), self._audit)
         return bool(self._recheck)

@@ -1,16 +1,24 @@
-"""How the brakes stand."""
+"""How the brakes stand: looked at, and lifted."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.brake import Braked, Group
+from app.domain.errors import BrakeNotFound
+from app.domain.evse import Evse
+from app.domain.permission import Action, Allowed, Within, may
+from app.domain.principal import Principal
 from app.store import dialect
+from app.store.commands.asking import demand
+from app.store.rows import evse_from
 from app.store.tables import metadata
 
 _brake = metadata.tables["brake"]
+_evse = metadata.tables["evse"]
+_audit = metadata.tables["audit"]
 _FIELDS = ("tripped_at", "tripped_by", "evses", "of", "refused", "held_until", "lifted_until", "lifted_by")
 
 
@@ -30,15 +38,53 @@ async def save(connection: AsyncConnection, braked: Braked) -> None:
     await connection.execute(update(_brake).where(_brake.c.name == braked.group.name).values(values(braked)))
 
 
-async def locked(connection: AsyncConnection, group: Group) -> Braked:
-    """Find how the brake of a group stands, and keep everybody else from it until the commit."""
-    await connection.execute(dialect.insert_or_ignore(connection, _brake).values(values(Braked(group=group))))
-    row = await connection.execute(select(_brake).where(_brake.c.name == group.name).with_for_update())
-    return braked_from(row.mappings().one())
-
-
-async def at_work(connection: AsyncConnection, at: datetime) -> list[Braked]:
-    """Those that hold, and those that are lifted, at `at`; by name."""
+async def at_work(connection: AsyncConnection, by: Principal, at: datetime) -> list[Braked]:
+    """Those that hold, and those that are lifted, at `at`, as far as `by` may see them; by name."""
     row = _brake.c
     query = select(_brake).where(or_(row.held_until > at, row.lifted_until > at)).order_by(row.name)
-    return [braked_from(one) for one in (await connection.execute(query)).mappings()]
+    found = [braked_from(one) for one in (await connection.execute(query)).mappings()]
+    return [
+        one
+        for one in found
+        if isinstance(
+            may(by, Action.SEE_BRAKES, Within(one.group.scope, await _members(connection, one.group))), Allowed
+        )
+    ]
+
+
+async def lift(connection: AsyncConnection, by: Principal, group: Group, at: datetime, until: datetime) -> Braked:
+    """Let everything through at a site or an operator until `until`; up to `at` puts the brake back.
+
+    Raises:
+        BrakeNotFound: no EVSE is registered there, or none that `by` may see.
+    """
+    unknown = BrakeNotFound(f"no EVSE of {group.name} is registered")
+    if not await _exists(connection, group):
+        raise unknown
+    demand(by, Action.LIFT_BRAKES, Within(group.scope, await _members(connection, group)), unknown)
+    await connection.execute(dialect.insert_or_ignore(connection, _brake).values(values(Braked(group=group))))
+    row = await connection.execute(select(_brake).where(_brake.c.name == group.name).with_for_update())
+    lifted = braked_from(row.mappings().one()).lifted(by.id, until)
+    await save(connection, lifted)
+    note = {"at": at, "actor": by.id, "action": "lift", "subject": f"brake of {group.name}", "operator": group.operator}
+    await connection.execute(insert(_audit).values(note))
+    return lifted
+
+
+async def _exists(connection: AsyncConnection, group: Group) -> bool:
+    return (await connection.execute(select(_evse.c.id).where(_where(group)).limit(1))).first() is not None
+
+
+async def _members(connection: AsyncConnection, group: Group) -> tuple[Evse, ...]:
+    """The EVSEs of a site. Those of an operator are too many to look at, and its name says as much."""
+    if group.site is None:
+        return ()
+    rows = await connection.execute(select(_evse).where(_where(group)))
+    return tuple(evse_from(row) for row in rows.mappings())
+
+
+def _where(group: Group) -> ColumnElement[bool]:
+    if group.site is None:
+        return _evse.c.operator == group.operator
+    country, party, location = group.site
+    return and_(_evse.c.location == location, _evse.c.country == country, _evse.c.party == party)

@@ -66,6 +66,24 @@ def test_a_key_needs_a_role_that_exists(run: Run):
     assert "admin" in run("keys", "create", "--name", "x", "--role", "root", code=2).output
 
 
+def test_a_brake_is_lifted_and_put_back_by_the_name_it_has_everywhere(run: Run):
+    run("evses", "import", str(FLEET))
+    assert "no brake holds" in run("brakes", "list").output
+    assert "site DE/XPO/XPO-LARKENAU" in run("brakes", "lift", "--site", "DE/XPO/XPO-LARKENAU", "--for", "2h").output
+    assert "lifted until" in run("brakes", "list").output
+    assert json.loads(run("brakes", "list", "-o", "json").output)[0]["of"] == "site DE/XPO/XPO-LARKENAU"
+    assert "note: brake of site DE/XPO/XPO-LARKENAU: is lifted" in run("doctor", code=1).output
+    run("brakes", "restore", "--site", "DE/XPO/XPO-LARKENAU")
+    assert "no brake holds" in run("brakes", "list").output
+
+
+def test_a_brake_that_is_not_there_cannot_be_lifted(run: Run):
+    run("evses", "import", str(FLEET))
+    assert "no EVSE of operator DEXYZ" in run("brakes", "lift", "--operator", "DE*XYZ", code=1).output
+    for wrong in ([], ["--site", "DEPOT"], ["--operator", "D"], ["--operator", "DE*XPO", "--for", "25h"]):
+        run("brakes", "lift", *wrong, code=2)
+
+
 def test_importing_twice_changes_nothing(run: Run):
     assert "40 EVSEs registered" in run("evses", "import", str(FLEET)).output
     again = json.loads(run("evses", "import", str(FLEET), "-o", "json").output)

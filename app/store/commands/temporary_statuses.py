@@ -232,6 +232,8 @@ def _change(batch: Batch, by: Principal, old: TemporaryStatus, changes: planning
         _permit(batch, by, Action.CHANGE, evse, new.kind, new.interval, instead_of=old)
         if new.interval.begin != old.interval.begin:
             batch.brakes.admit(by, evse, new.interval.begin, batch.at)
+            # Whoever moves another's is counted for it, as if it were newly made.
+            new = msgspec.structs.replace(new, braked=new.braked or by.is_braked)
         batch.put_temporary(new)
         batch.audit(by.id, "change", f"temporary status {new.id}", evse.operator)
     return _written(batch, new)

@@ -1,0 +1,71 @@
+"""When the brake on the blast radius takes hold: more than a handful and more than a share, within minutes."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.brake import Brake, Braked, Group, groups_of
+from app.domain.scope import Scope
+from tests.clock import START
+from tests.unit.builders import evse
+
+SITE = Group(site=("DE", "ABC", "LOC1"))
+OPERATOR = Group(operator="DEABC")
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("group", "evses", "most"),
+    [
+        (SITE, 0, 5),
+        (SITE, 4, 5),  # a small site may be overridden whole
+        (SITE, 11, 5),
+        (SITE, 12, 6),
+        (SITE, 100, 50),
+        (OPERATOR, 25, 5),
+        (OPERATOR, 30, 6),
+        (OPERATOR, 1000, 200),
+    ],
+)
+def test_a_handful_is_let_through_and_beyond_it_a_share(group: Group, evses: int, most: int) -> None:
+    assert Brake().most(group, evses) == most
+
+
+@given(share=st.floats(0.01, 1), size=st.integers(0, 10_000), handful=st.integers(1, 20))
+def test_whoever_is_let_through_is_few_or_a_small_share(share: float, size: int, handful: int) -> None:
+    most = Brake(site_share=share, handful=handful).most(SITE, size)
+    assert most <= handful or most <= share * size
+    assert most + 1 > share * size
+    assert most + 1 > handful
+
+
+def test_what_begins_within_minutes_before_or_after_is_counted_each_evse_once() -> None:
+    begins = [(1, START - 5 * MINUTE), (2, START - 5 * MINUTE - timedelta(milliseconds=1)), (3, START + 5 * MINUTE)]
+    begins += [(4, START + 5 * MINUTE + timedelta(milliseconds=1)), (3, START)]
+    assert Brake().near(begins, START) == {1, 3}
+
+
+def test_an_evse_belongs_to_its_site_and_to_its_operator() -> None:
+    assert groups_of(evse(location="LOC1")) == [SITE, OPERATOR]
+    assert groups_of(evse(location=None)) == [OPERATOR]
+    assert [group.scope for group in (SITE, OPERATOR)] == [
+        Scope(sites=(("DE", "ABC", "LOC1"),)),
+        Scope(operators=("DEABC",)),
+    ]
+    assert [group.name for group in (SITE, OPERATOR)] == ["site DE/ABC/LOC1", "operator DEABC"]
+
+
+def test_it_holds_until_it_lets_go_by_itself_or_is_lifted_and_counts_anew_afterwards() -> None:
+    tripped = Braked(group=SITE).tripped(START, "sensor", 6, 10, 60 * MINUTE)
+    assert tripped.holds(START)
+    assert tripped.holds(START + 60 * MINUTE - timedelta(milliseconds=1))
+    assert not tripped.holds(START + 60 * MINUTE)
+    assert tripped.refused_again().refused == 2
+    lifted = tripped.lifted("noc", START + 10 * MINUTE)
+    assert lifted.is_lifted(START)
+    assert not lifted.holds(START)
+    assert not lifted.is_lifted(START + 10 * MINUTE)
+    again = lifted.tripped(START + 11 * MINUTE, "other", 7, 10, 60 * MINUTE)
+    assert (again.refused, again.tripped_by, again.lifted_until, again.lifted_by) == (1, "other", None, None)
