@@ -6,6 +6,7 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 from sqlalchemy import select, update
 
+from app.domain.brake import Brake
 from app.domain.evse import Evse, PublishedEvse
 from app.domain.evse_id import parse_evse_id
 from app.domain.planning import Changes
@@ -22,6 +23,9 @@ from app.store.writer import Writer
 ADMIN: Final = Principal("backend", Role.ADMIN)
 SENSOR: Final = Principal("parking-sensor", Role.CLIENT)
 BOOKING: Final = Principal("booking-system", Role.CLIENT)
+OPERATIONS: Final = Principal("operations-centre", Role.OPERATIONS)
+#: Counts, and lets everything through.
+LENIENT: Final = Brake(site_share=1, operator_share=1)
 
 EVSE: Final = "DE*ABC*E1"
 MINUTE: Final = timedelta(minutes=1)

@@ -26,7 +26,7 @@ from app.store.commands.temporary_statuses import EndByRef
 from app.store.database import Database
 from app.store.tables import metadata
 from app.store.writer import Writer
-from tests.builders import HOUR, MINUTE, SENSOR, plan_by_ref, register, report, stored
+from tests.builders import HOUR, MINUTE, OPERATIONS, plan_by_ref, register, report, stored
 from tests.crash.dying import Say, die_at
 from tests.crash.notebook import Line, Notebook, shown_by, written
 from tests.crash.writing import evse_id, half_done
@@ -214,7 +214,7 @@ class _Alive:
     def _story(self, number: int) -> Sequence[Callable[[], Awaitable[Any]]]:
         """Each step may be asked for twice, as by a client that was not answered."""
         writer, site, begin = self._writer, evse_id(number), began(number)
-        sensor = msgspec.structs.replace(SENSOR, id=f"sensor-{number}")
+        sensor = msgspec.structs.replace(OPERATIONS, id=f"sensor-{number}")
         works: dict[str, Any] = {"by": sensor, "kind": Kind.MAINTENANCE, "valid_to": begin + 2.5 * MINUTE}
         bay: dict[str, Any] = {"by": sensor, "kind": Kind.BLOCKED, "valid_to": begin + 2 * HOUR}
         flicker: dict[str, Any] = {"by": sensor, "kind": Kind.BLOCKED, "valid_to": begin + 6 * MINUTE + _SOON}

@@ -21,7 +21,7 @@ from app.store.database import Database
 from app.store.rows import evse_from, temporary_status_from, what_text
 from app.store.tables import metadata
 from app.store.writer import Writer
-from tests.builders import HOUR, SENSOR, register, report, stored, wish
+from tests.builders import HOUR, OPERATIONS, register, report, stored, wish
 from tests.crash.dying import Lived, Say
 
 _REF: Final = "bay"
@@ -55,7 +55,7 @@ async def life(url: str, number: int, say: Say) -> None:
     writer = Writer(database, clock, committed=reconciler.look)
     await writer.start()
     await reconciler.start()
-    site, sensor = evse_id(number), msgspec.structs.replace(SENSOR, id=f"sensor-{number}")
+    site, sensor = evse_id(number), msgspec.structs.replace(OPERATIONS, id=f"sensor-{number}")
     await register(writer, site)
     say({"registered": site})
     books = Books(writer, say)

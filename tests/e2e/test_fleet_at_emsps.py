@@ -16,7 +16,7 @@ from app.domain.status import DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
 from app.store.commands.evses import Register, Report
 from app.store.commands.temporary_statuses import End, Plan
-from tests.builders import ADMIN, BOOKING, SENSOR, wish
+from tests.builders import ADMIN, OPERATIONS, wish
 from tests.e2e.emsps import PER_LOCATION, Connected, Network, an_emsp, network, site
 from tests.e2e.hurried import HURRIED
 
@@ -48,7 +48,7 @@ class History:
                 begin = at + timedelta(milliseconds=self._draw.randrange(8000))
                 end = begin + timedelta(milliseconds=self._draw.randrange(1, 12_000))
                 ahead = begin + timedelta(days=1)  # which is announced and does not come
-                kind, by = self._draw.choice(list(Kind)), self._draw.choice((SENSOR, BOOKING))
+                kind, by = self._draw.choice(list(Kind)), self._draw.choice((ADMIN, OPERATIONS))
                 valid = self._draw.choice(((begin, end), (begin, None), (ahead, ahead + timedelta(hours=1))))
                 asked = wish(evse_id.written, kind=kind, valid_from=valid[0], valid_to=valid[1])
                 self._planned.append((by, (await run(Plan(by, asked))).one))

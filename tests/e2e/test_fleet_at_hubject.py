@@ -15,7 +15,7 @@ from app.domain.status import DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
 from app.store.commands.evses import Register, Report
 from app.store.commands.temporary_statuses import End, Plan
-from tests.builders import ADMIN, BOOKING, SENSOR, wish
+from tests.builders import ADMIN, OPERATIONS, wish
 from tests.e2e.hubject import Fleet, fleet
 from tests.e2e.hurried import HURRIED
 
@@ -50,7 +50,7 @@ class History:
                 at = self._network.service.clock.now()
                 begin = at + timedelta(milliseconds=self._draw.randrange(8000))
                 end = begin + timedelta(milliseconds=self._draw.randrange(1, 20_000))
-                kind, by = self._draw.choice(list(Kind)), self._draw.choice((SENSOR, BOOKING))
+                kind, by = self._draw.choice(list(Kind)), self._draw.choice((ADMIN, OPERATIONS))
                 asked = wish(evse_id.written, kind=kind, valid_from=begin, valid_to=self._draw.choice((end, None)))
                 self._planned.append((by, (await run(Plan(by, asked))).one))
             case "end" if self._planned:

@@ -10,7 +10,7 @@ from app.domain.evse_id import parse_evse_id
 from app.domain.status import DeploymentState, Kind
 from app.store.commands.evses import Register
 from app.store.commands.temporary_statuses import Plan
-from tests.builders import ADMIN, SENSOR, wish
+from tests.builders import ADMIN, OPERATIONS, wish
 from tests.e2e.hubject import Fleet, fleet
 
 WINDOWS = 2000
@@ -61,4 +61,6 @@ async def _storm(url: str) -> None:
 async def _plan(network: Fleet, evse_ids: Sequence[str], begin: datetime, kind: Kind = Kind.MAINTENANCE) -> None:
     for first in range(0, len(evse_ids), 250):
         wishes = [wish(one, kind=kind, valid_from=begin, valid_to=begin + timedelta(hours=1)) for one in evse_ids]
-        await asyncio.gather(*(network.service.writer.run(Plan(SENSOR, one)) for one in wishes[first : first + 250]))
+        await asyncio.gather(
+            *(network.service.writer.run(Plan(OPERATIONS, one)) for one in wishes[first : first + 250])
+        )

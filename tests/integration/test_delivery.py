@@ -313,7 +313,7 @@ async def test_a_partner_that_was_away_gets_one_request_an_evse_with_what_is_tru
     channel.answer = lambda _said: AWAY
     for kind in (Kind.RESERVED, Kind.BLOCKED, Kind.MAINTENANCE, Kind.COMMISSIONING):
         for number in range(1, 9):
-            await plan(rig.writer, f"DE*ABC*E{number}", kind=kind)
+            await plan(rig.writer, f"DE*ABC*E{number}", by=ADMIN, kind=kind)
         await rig.catch_up()
         await rig.quiet()
         clock.advance(LONGEST)
@@ -383,7 +383,7 @@ async def test_a_failure_holds_all_back_until_one_probe_gets_through(
     await told(rig, channel, 12)
     channel.answer = lambda _said: failure
     for number in range(1, 13):
-        await plan(rig.writer, f"DE*ABC*E{number}")
+        await plan(rig.writer, f"DE*ABC*E{number}", by=ADMIN)
     await rig.catch_up()
     await rig.quiet()
     assert 1 <= len(channel.said) <= 4  # those that were under way when the first of them failed
@@ -484,7 +484,7 @@ async def test_a_partner_that_hangs_does_not_delay_another(rig: Rig, channel: Sc
     await rig.until(is_owed_nothing(rig, "app"))
     for kind in (Kind.BLOCKED, Kind.MAINTENANCE):
         for number in range(1, 21):
-            await plan(rig.writer, f"DE*ABC*E{number}", kind=kind)
+            await plan(rig.writer, f"DE*ABC*E{number}", by=ADMIN, kind=kind)
         await rig.catch_up()
         await rig.until(is_owed_nothing(rig, "app"))
     assert len([one for one in channel.said if one.partner == "slow"]) == 4  # and not one of them is answered

@@ -20,7 +20,7 @@ from app.schedule.reassertion import Reassertion, of_active, share
 from app.settings import Settings
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import HOUR, MINUTE, end, plan, plan_by_ref, register, report, stored
+from tests.builders import ADMIN, HOUR, MINUTE, end, plan, plan_by_ref, register, report, stored
 from tests.clock import START, FrozenClock
 from tests.integration.scripted_channel import Rig, ScriptedChannel, add_partner
 
@@ -226,7 +226,7 @@ async def fleet_with_windows(rig: Rig, channel: ScriptedChannel, *active: int, c
     """A fleet that the partner was told of; the EVSEs with these keys are blocked."""
     await fleet(rig, channel, count)
     for key in active:
-        await plan(rig.writer, f"DE*ABC*E{key - 1}", kind=Kind.BLOCKED)
+        await plan(rig.writer, f"DE*ABC*E{key - 1}", by=ADMIN, kind=Kind.BLOCKED)
     await rig.catch_up()
     await settled(rig)
     channel.said.clear()

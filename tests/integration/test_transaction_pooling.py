@@ -16,7 +16,7 @@ from app.store import migrating
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
 from app.store.writer import Writer
-from tests.builders import HOUR, plan, plan_by_ref, register, stored
+from tests.builders import ADMIN, HOUR, plan, plan_by_ref, register, stored
 from tests.clock import FrozenClock
 from tests.databases import PostgresqlServer
 from tests.integration.replica import admin_key, eventually, replica
@@ -62,7 +62,9 @@ async def work(database: Database, clock: FrozenClock) -> ScriptedChannel:
             return shown
 
         for _ in range(3):
-            await asyncio.gather(*(plan_by_ref(writer, one, one, valid_to=clock.now() + HOUR) for one in FLEET))
+            await asyncio.gather(
+                *(plan_by_ref(writer, one, one, by=ADMIN, valid_to=clock.now() + HOUR) for one in FLEET)
+            )
             await rig.catch_up()
             await rig.until(all_show("BLOCKED"), within=30)
             clock.advance(HOUR)

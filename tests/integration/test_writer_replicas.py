@@ -15,7 +15,7 @@ from app.store.commands.evses import Register
 from app.store.commands.temporary_statuses import Change, EndOnEvse
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import ADMIN, EVSE, HOUR, MINUTE, SENSOR, plan, plan_by_ref, register, stored
+from tests.builders import ADMIN, EVSE, HOUR, LENIENT, MINUTE, SENSOR, plan, plan_by_ref, register, stored
 from tests.clock import FrozenClock
 from tests.integration.writing import together
 
@@ -26,7 +26,7 @@ Replicas = list[tuple[Writer, Database]]
 async def replicas(postgresql_url: str, clock: FrozenClock) -> AsyncGenerator[Replicas]:
     """Two writers, each with connections of its own, as two `serve` on one PostgreSQL have them."""
     databases = [Database(postgresql_url) for _ in range(2)]
-    writers = [Writer(one, clock) for one in databases]
+    writers = [Writer(one, clock, brake=LENIENT) for one in databases]
     for writer in writers:
         await writer.start()
     yield [*zip(writers, databases, strict=True)]
