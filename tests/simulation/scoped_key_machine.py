@@ -63,10 +63,11 @@ SCOPES: Final[list[tuple[Callable[[dict[str, int]], Scope], set[str]]]] = [
     ),
 ]
 
-begins = st.sampled_from([None, -60, 0, 1, 4, 6, 30, 60, 60 * 24]) | st.integers(-5, 90)
-ends = st.sampled_from([None, 1, 30, 60, 61, 60 * 24]) | st.integers(-5, 150)
-kinds = st.sampled_from([kind.value for kind in Kind])
-written = st.sampled_from(WRITTEN)
+begins = st.sampled_from([None, None, -60, 0, 1, 4, 6, 30, 59, 60, 61, 90, 60 * 24])
+ends = st.sampled_from([None, 1, 30, 31, 60, 61, 90, 121, 60 * 24, -1])
+#: Most often what fits the key, or hardly any call would come through.
+kinds = st.sampled_from([*range(8), *(kind.value for kind in Kind)])
+written = st.sampled_from([*range(24), *WRITTEN])
 refs = st.sampled_from(["a", "b", "c"])
 nth = st.integers(0, 30)
 limits = st.fixed_dictionaries(
@@ -103,12 +104,12 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         self._do(self._open(SCOPES[scope][0]))
 
     @rule(evse=written, kind=kinds, begin=begins, end=ends, by_operations=st.sampled_from([False, False, False, True]))
-    def plans(self, evse: str, kind: str, begin: int | None, end: int | None, by_operations: bool) -> None:
+    def plans(self, evse: str | int, kind: str | int, begin: int | None, end: int | None, by_operations: bool) -> None:
         client = self._operations if by_operations else self._client
         self._do(self._call(client, "POST", STATUSES, json=self._asked(evse, kind, begin, end)))
 
     @rule(kind=kinds, begin=begins, end=ends)
-    def plans_everywhere_at_once(self, kind: str, begin: int | None, end: int | None) -> None:
+    def plans_everywhere_at_once(self, kind: str | int, begin: int | None, end: int | None) -> None:
         async def all_at_once() -> None:
             bodies = [self._asked(evse, kind, begin, end) for evse in WRITTEN]
             await asyncio.gather(*(self._call(self._client, "POST", STATUSES, json=one) for one in bodies))
@@ -117,14 +118,16 @@ class ScopedKeyMachine(RuleBasedStateMachine):
 
     @rule(ref=refs, evse=written, kind=kinds, begin=begins, end=ends, version=st.none() | st.integers(0, 3))
     def plans_by_reference(
-        self, ref: str, evse: str, kind: str, begin: int | None, end: int | None, version: int | None
+        self, ref: str, evse: str | int, kind: str | int, begin: int | None, end: int | None, version: int | None
     ) -> None:
         asked = self._asked(evse, kind, begin, end) | ({} if version is None else {"sourceVersion": version})
         self._do(self._call(self._client, "PUT", f"{STATUSES}/by-ref/{ref}", json=asked))
 
     @rule(number=nth, kind=st.none() | kinds, begin=begins, end=ends, opens_the_end=st.booleans())
-    def changes(self, number: int, kind: str | None, begin: int | None, end: int | None, opens_the_end: bool) -> None:
-        different: dict[str, Any] = {} if kind is None else {"temporaryStatus": kind}
+    def changes(
+        self, number: int, kind: str | int | None, begin: int | None, end: int | None, opens_the_end: bool
+    ) -> None:
+        different: dict[str, Any] = {} if kind is None else {"temporaryStatus": self._kind(kind)}
         if begin is not None:
             different["validFrom"] = self._time(begin)
         if end is not None or opens_the_end:
@@ -140,8 +143,8 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         self._do(self._call(self._client, "DELETE", f"{STATUSES}/by-ref/{ref}"))
 
     @rule(evse=written)
-    def ends_on_an_evse(self, evse: str) -> None:
-        query = {"evseId": evse, "includePlanned": "true"}
+    def ends_on_an_evse(self, evse: str | int) -> None:
+        query = {"evseId": self._evse(evse), "includePlanned": "true"}
         self._do(self._call(self._client, "DELETE", STATUSES, params=query))
 
     @rule(minutes=st.sampled_from([1, 5, 6, 29, 60, 61]))
@@ -202,9 +205,16 @@ class ScopedKeyMachine(RuleBasedStateMachine):
 
     async def _nothing(self) -> None: ...
 
-    def _asked(self, evse: str, kind: str, begin: int | None, end: int | None) -> dict[str, Any]:
-        asked = {"evseId": evse, "temporaryStatus": kind, "validFrom": self._time(begin), "validTo": self._time(end)}
-        return {name: value for name, value in asked.items() if value is not None}
+    def _asked(self, evse: str | int, kind: str | int, begin: int | None, end: int | None) -> dict[str, Any]:
+        asked = {"evseId": self._evse(evse), "temporaryStatus": self._kind(kind)}
+        times = {"validFrom": self._time(begin), "validTo": self._time(end)}
+        return asked | {name: value for name, value in times.items() if value is not None}
+
+    def _evse(self, evse: str | int) -> str:
+        return evse if isinstance(evse, str) else sorted(self._reach)[evse % len(self._reach)]
+
+    def _kind(self, kind: str | int) -> str:
+        return kind if isinstance(kind, str) else self._limits["kinds"][kind % len(self._limits["kinds"])]
 
     def _time(self, minutes: int | None) -> str | None:
         return None if minutes is None else rfc3339(self._clock.now() + minutes * MINUTE)
