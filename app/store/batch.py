@@ -21,7 +21,7 @@ from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
 from app.store import dialect
 from app.store.batched_brakes import BatchedBrakes
-from app.store.batched_keys import BatchedKeys
+from app.store.batched_keys import Asked, BatchedKeys
 from app.store.batched_locations import BatchedLocations
 from app.store.due import AT_ONCE, mark_due
 from app.store.finding import chosen, live_temporary
@@ -246,20 +246,20 @@ class Batch:
 
     async def _load_limits(self, connection: AsyncConnection, needs: Sequence[Needs]) -> None:
         """Load what the keys of these have in effect already, and lock the brakes of those that are braked."""
-        within: dict[str, tuple[datetime, datetime | None]] = {}
+        asked: dict[str, list[Asked]] = defaultdict(list)
         evses: dict[int, Evse] = {}
         begins: set[datetime] = set()
         for need in needs:
             if (by := need.by) is None:
                 continue
-            asked = [(begin or self.at, end) for begin, end in need.wanted]
-            within[by.id] = _spanned([*asked, *([within[by.id]] if by.id in within else ())])
+            wanted = [(begin or self.at, end) for begin, end in need.wanted]
+            asked[by.id] += wanted
             if by.is_braked:
-                begins |= {max(begin, self.at) for begin, _ in asked}
+                begins |= {max(begin, self.at) for begin, _ in wanted}
                 evses |= {one: self._evses[one] for key in need.evse_ids for one in self._by_key.get(key.key, ())}
                 theirs = (self._temporary[one].evse for one in need.temporary_ids if one in self._temporary)
                 evses |= {one: self._evses[one] for one in theirs}
-        await self.keys.load_live(connection, within)
+        await self.keys.load_live(connection, asked)
         if evses:
             await self.brakes.load(connection, evses.values(), begins)
 
@@ -360,12 +360,6 @@ class Batch:
     def _touch(self, table: str, key: int) -> None:
         if key not in self._new[table]:
             self._changed[table].add(key)
-
-
-def _spanned(wanted: Sequence[tuple[datetime, datetime | None]]) -> tuple[datetime, datetime | None]:
-    """From the first beginning to the last end."""
-    ends = [end for _, end in wanted if end is not None]
-    return min(begin for begin, _ in wanted), max(ends) if len(ends) == len(wanted) else None
 
 
 def _of_key(ends_of: tuple[str, int], at: datetime) -> ColumnElement[bool]:

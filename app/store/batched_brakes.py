@@ -36,6 +36,7 @@ class BatchedBrakes:
         self._sizes: dict[Group, int] = {}
         #: What begins when, by window: of a group that is far from its limit nobody needs to know.
         self._begins: dict[Group, dict[int, tuple[int, datetime]]] = {}
+        self._nearby: dict[Group, dict[datetime, set[int]]] = defaultdict(dict)
         self._tripped: list[Braked] = []
 
     async def load(self, connection: AsyncConnection, evses: Iterable[Evse], begins: Iterable[datetime]) -> None:
@@ -75,10 +76,11 @@ class BatchedBrakes:
             if not braked.holds(at):
                 if group not in self._begins:
                     continue
-                near = self._brake.near(self._begins[group].values(), begin) | {evse.id}
-                if len(near) <= self._brake.most(group, self._sizes[group]):
+                near = self._near(group, begin)
+                count = len(near) + (evse.id not in near)
+                if count <= self._brake.most(group, self._sizes[group]):
                     continue
-                braked = braked.tripped(at, by.id, len(near), self._sizes[group], self._brake.hold)
+                braked = braked.tripped(at, by.id, count, self._sizes[group], self._brake.hold)
                 self._tripped.append(braked)
             else:
                 braked = braked.refused_again()
@@ -91,10 +93,21 @@ class BatchedBrakes:
         for group in groups_of(evse):
             if (begins := self._begins.get(group)) is None:
                 continue
-            if one.braked and one.ended_at is None:
-                begins[one.id] = (evse.id, one.interval.begin)
-            else:
+            counts = one.braked and one.ended_at is None
+            if one.id in begins or not counts:
                 begins.pop(one.id, None)
+                self._nearby.pop(group, None)
+            if counts:
+                begins[one.id] = (evse.id, one.interval.begin)
+                for begin, near in self._nearby.get(group, {}).items():
+                    near.update(self._brake.near([begins[one.id]], begin))
+
+    def _near(self, group: Group, begin: datetime) -> set[int]:
+        """Worked out once for all that begins at one instant, which is most of what is asked for together."""
+        nearby = self._nearby[group]
+        if begin not in nearby:
+            nearby[begin] = self._brake.near(self._begins[group].values(), begin)
+        return nearby[begin]
 
     async def write(self, connection: AsyncConnection) -> None:
         for group in sorted(self._changed, key=lambda one: one.name):

@@ -1,9 +1,10 @@
 """The API keys behind a group of commands: whether each is still good as it writes, and what it has in effect."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.api_key import ApiKey
@@ -17,6 +18,9 @@ from app.store.tables import metadata
 
 _key = metadata.tables["api_key"]
 _temporary = metadata.tables["temporary_status"]
+
+#: From when until when something is wanted; an end of `None` is open.
+Asked: TypeAlias = tuple[datetime, datetime | None]
 
 
 class BatchedKeys:
@@ -36,19 +40,24 @@ class BatchedKeys:
                 for row in (await connection.execute(query)).mappings():
                     self._keys[row["id"]] = key_from(row)
 
-    async def load_live(
-        self, connection: AsyncConnection, within: Mapping[str, tuple[datetime, datetime | None]]
-    ) -> None:
-        """Load, of each key that may only have so many, the windows that share time with what it asks for."""
-        for owner, (begin, end) in within.items():
+    async def load_live(self, connection: AsyncConnection, asked: Mapping[str, Sequence[Asked]]) -> None:
+        """Load, of each key that may only have so many, the windows that share time with what it asks for.
+
+        Of a key that stays below its limit even if they all met at one instant, nobody needs to know them.
+        """
+        for owner, wanted in asked.items():
             key = self._keys.get(owner)
             if key is None or key.rights.most_active is None:
                 continue
+            begin, end = _spanned(wanted)
             row = _temporary.c
             which = [row.created_by == owner, row.ended_at.is_(None), or_(row.valid_to.is_(None), row.valid_to > begin)]
             if end is not None:
                 which.append(row.valid_from < end)
-            found = await connection.execute(select(row.id, row.valid_from, row.valid_to).where(and_(*which)))
+            count = (await connection.execute(select(func.count()).where(*which))).scalar_one()
+            if count + len(wanted) <= key.rights.most_active:
+                continue
+            found = await connection.execute(select(row.id, row.valid_from, row.valid_to).where(*which))
             self._live[owner] = {id_: Interval(valid_from, valid_to) for id_, valid_from, valid_to in found}
 
     def current(self, by: Principal, at: datetime) -> Principal:
@@ -65,7 +74,10 @@ class BatchedKeys:
         return key.principal
 
     def beside(self, owner: str, interval: Interval, *, but: int | None = None) -> int:
-        """How many of a key's windows are in effect at once within `interval`, at most; `but` is not counted."""
+        """How many of a key's windows are in effect at once within `interval`, at most; `but` is not counted.
+
+        None where the key is so far below its limit that they were not loaded.
+        """
         return peak((one for id_, one in self._live.get(owner, {}).items() if id_ != but), interval)
 
     def put(self, one: TemporaryStatus) -> None:
@@ -77,3 +89,9 @@ class BatchedKeys:
             live[one.id] = one.interval
         else:
             live.pop(one.id, None)
+
+
+def _spanned(wanted: Sequence[Asked]) -> Asked:
+    """From the first beginning to the last end."""
+    ends = [end for _, end in wanted if end is not None]
+    return min(begin for begin, _ in wanted), max(ends) if len(ends) == len(wanted) else None
