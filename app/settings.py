@@ -94,6 +94,16 @@ class Settings(BaseSettings):
     changes_kept: timedelta = Field(
         default=timedelta(days=90), gt=timedelta(0), description="how long the record of what was shown is kept"
     )
+    references_kept: timedelta = Field(
+        default=timedelta(days=90),
+        ge=timedelta(days=1),
+        description="how long a source version, and that a reference was cancelled, is remembered",
+    )
+    idempotency_kept: timedelta = Field(
+        default=timedelta(days=2),
+        ge=timedelta(days=1),
+        description="how long the answer to a call with an `Idempotency-Key` is kept",
+    )
     brake_site_share: float = Field(
         default=0.5,
         gt=0,

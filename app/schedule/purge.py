@@ -1,4 +1,4 @@
-"""What is thrown away after a while: the log of attempts and the record of changes. Nothing else ever is."""
+"""What is thrown away after a while: logs, and what is known of calls that may come again. Nothing else ever is."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -21,7 +21,12 @@ class Purge:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._kept = (("attempt", settings.attempts_kept), ("presented_change", settings.changes_kept))
+        self._kept = (
+            ("attempt", settings.attempts_kept),
+            ("presented_change", settings.changes_kept),
+            ("reference", settings.references_kept),
+            ("idempotency", settings.idempotency_kept),
+        )
 
     async def do(self, last: datetime, at: datetime, go_on: Callable[[], Awaitable[bool]]) -> dict[str, Any]:
         if not timedelta() <= at - last <= _GAP:

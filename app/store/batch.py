@@ -20,9 +20,11 @@ from app.domain.principal import Principal
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
 from app.store import dialect
+from app.store.batched_answers import BatchedAnswers
 from app.store.batched_brakes import BatchedBrakes
 from app.store.batched_keys import Asked, BatchedKeys
 from app.store.batched_locations import BatchedLocations
+from app.store.batched_references import BatchedReferences
 from app.store.due import AT_ONCE, mark_due
 from app.store.finding import chosen, live_temporary
 from app.store.rows import (
@@ -49,6 +51,7 @@ class Needs(msgspec.Struct, frozen=True):
 
     `by` is who asks, where what the key is good for counts; `wanted` from when until when it wants something to be in
     effect, a beginning of `None` being now. `ends_of` is a key of which up to so many live windows will be ended.
+    `answers` are an owner and an Idempotency-Key each.
     """
 
     by: Principal | None = None
@@ -58,6 +61,7 @@ class Needs(msgspec.Struct, frozen=True):
     uids: tuple[tuple[str, str, str], ...] = ()
     temporary_ids: tuple[int, ...] = ()
     refs: tuple[tuple[str, str], ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
     locations: tuple[tuple[str, str, str], ...] = ()
     changes_evse: bool = False
     changes_live: bool = False  #: whether any of what lives on the EVSEs may be changed
@@ -81,6 +85,8 @@ class Batch:
         self.keys = BatchedKeys()
         self.brakes = BatchedBrakes(brake)
         self.locations = BatchedLocations()
+        self.references = BatchedReferences()
+        self.answers = BatchedAnswers()
         self._evses: dict[int, Evse] = {}
         self._by_key: dict[str, set[int]] = defaultdict(set)
         self._by_uid: dict[tuple[str, str, str], int] = {}
@@ -206,6 +212,8 @@ class Batch:
         await self.keys.load(connection, [need.by for need in needs if need.by is not None])
         temporary_ids = {one for need in needs for one in need.temporary_ids}
         refs = {one for need in needs for one in need.refs}
+        await self.references.load(connection, refs)
+        await self.answers.load(connection, {one for need in needs for one in need.answers})
         conditions: list[ColumnElement[bool]] = []
         if temporary_ids:
             conditions.append(_temporary.c.id.in_(temporary_ids))
@@ -307,12 +315,14 @@ class Batch:
         await self.brakes.write(connection)
         for alarm in self.brakes.alarms():
             self.audit(alarm.tripped_by or "", "trip", f"brake of {alarm.group.name}", alarm.group.operator)
+        await self.references.write(connection)
+        await self.answers.write(connection, self.at)
         if self._audit:
             await connection.execute(_audit.insert(), self._audit)
         return bool(self._recheck)
 
     async def is_stored(self, connection: AsyncConnection) -> bool:
-        """Tell whether this batch was committed after all, by a row that it alone can have inserted.
+        """Tell whether this batch was committed after all, by a row that it alone can have inserted or made so.
 
         Without one, what it did is the same done twice. A commit that is still under way is waited for: until it is
         done PostgreSQL keeps the EVSEs of what was inserted from being locked.
@@ -324,7 +334,17 @@ class Batch:
             if written := [one for one in key if one in self._temporary or one in self._evses]:
                 query = select(table.c.id).where(table.c.id.in_(written), table.c.created_at == self.at).limit(1)
                 return (await connection.execute(query)).first() is not None
+        if (revised := self._revised()) is not None:
+            # Compared here and not in SQL, where what waits for the lock would be passed over for its old values.
+            query = select(_temporary.c.revision, _temporary.c.updated_at).where(_temporary.c.id == revised.id)
+            found = (await connection.execute(query.with_for_update())).one()
+            return tuple(found) == (revised.revision, revised.updated_at)
         return await self.locations.is_stored(connection, self.at)
+
+    def _revised(self) -> TemporaryStatus | None:
+        """One of what was changed: changed again under an `If-Match`, it would be refused."""
+        changed = (self._temporary[one] for one in sorted(self._changed["temporary_status"]))
+        return next((one for one in changed if one.updated_at == self.at), None)
 
     async def _date_objects(self, connection: AsyncConnection) -> None:
         """See that objects that differ now do so after their EVSEs were last updated, by whichever clock that was."""

@@ -356,6 +356,7 @@ class ReferenceRow(SQLModel, table=True):
     source_version: int | None = Field(default=None, sa_type=BigInteger)
     source_updated_at: datetime | None = None
     cancelled_at: datetime | None = None
+    blind: bool  #: whether the cancel said no version
 
 
 class IdempotencyRow(SQLModel, table=True):

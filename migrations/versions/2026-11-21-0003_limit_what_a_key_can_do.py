@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("source_version", sa.BigInteger(), nullable=True),
         sa.Column("source_updated_at", UTCDateTime(), nullable=True),
         sa.Column("cancelled_at", UTCDateTime(), nullable=True),
+        sa.Column("blind", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reference")),
         sqlite_autoincrement=True,
     )

@@ -6,13 +6,15 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from app.domain import planning
+from app.domain import planning, reference
 from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId
 from app.domain.interval import Interval
 from app.domain.permission import Action, Allowed, On, Wanted, may
+from app.domain.precondition import UNCONDITIONAL, Precondition
 from app.domain.principal import Principal
+from app.domain.reference import SourceVersion
 from app.domain.status import AppliesWhen, Kind
 from app.domain.temporary_status import State, TemporaryStatus
 from app.store.batch import Batch, Needs
@@ -67,6 +69,8 @@ class PlanByRef(msgspec.Struct, frozen=True):
     by: Principal
     ref: str
     wish: Wish
+    version: SourceVersion | None = None
+    condition: Precondition = UNCONDITIONAL
 
     def needs(self) -> Needs:
         wish = self.wish
@@ -82,8 +86,17 @@ class PlanByRef(msgspec.Struct, frozen=True):
         by, wish = batch.principal(self.by), self.wish
         evse = batch.evse(wish.evse_id, sees(by, Action.PLAN))
         # Checked whole before the old one is touched: a failed replacement must leave it as it was.
-        interval = planning.asked_interval(wish.valid_from, wish.valid_to, batch.at)
+        known = batch.references.find(by.id, self.ref)
+        known = reference.planned(known, self.version, batch.at, final_cancel=by.rights.final_cancel)
         old = batch.by_ref(by.id, self.ref)
+        self.condition.demand(_unless_over(old, batch.at), batch.at)
+        done = self._planned(batch, by, evse, old)
+        batch.references.put(by.id, self.ref, known)
+        return done
+
+    def _planned(self, batch: Batch, by: Principal, evse: Evse, old: TemporaryStatus | None) -> Written:
+        wish = self.wish
+        interval = planning.asked_interval(wish.valid_from, wish.valid_to, batch.at)
         if old is not None and old.evse == evse.id and planning.may_become(old, wish.kind, interval.begin, batch.at):
             begun = batch.at >= old.interval.begin
             changes = planning.Changes(
@@ -107,6 +120,7 @@ class Change(msgspec.Struct, frozen=True):
     by: Principal
     temporary_id: int
     changes: planning.Changes
+    condition: Precondition = UNCONDITIONAL
 
     def needs(self) -> Needs:
         begin = None if self.changes.valid_from is UNSET else self.changes.valid_from
@@ -115,7 +129,9 @@ class Change(msgspec.Struct, frozen=True):
 
     def decide(self, batch: Batch) -> Written:
         by = batch.principal(self.by)
-        return _change(batch, by, _reached(batch, by, Action.CHANGE, self.temporary_id), self.changes)
+        one = _reached(batch, by, Action.CHANGE, self.temporary_id)
+        self.condition.demand(one, batch.at)
+        return _change(batch, by, one, self.changes)
 
 
 class End(msgspec.Struct, frozen=True):
@@ -123,27 +139,35 @@ class End(msgspec.Struct, frozen=True):
 
     by: Principal
     temporary_id: int
+    condition: Precondition = UNCONDITIONAL
 
     def needs(self) -> Needs:
         return Needs(by=self.by, temporary_ids=(self.temporary_id,))
 
     def decide(self, batch: Batch) -> Written:
         by = batch.principal(self.by)
-        return _end(batch, by, _reached(batch, by, Action.END, self.temporary_id))
+        one = _reached(batch, by, Action.END, self.temporary_id)
+        self.condition.demand(one, batch.at)
+        return _end(batch, by, one)
 
 
 class EndByRef(msgspec.Struct, frozen=True):
-    """End what the caller made under its reference; `None` where there is nothing to end."""
+    """End what the caller made under its reference; `None` where there is nothing to end. A cancel is remembered."""
 
     by: Principal
     ref: str
+    version: SourceVersion | None = None
+    condition: Precondition = UNCONDITIONAL
 
     def needs(self) -> Needs:
         return Needs(by=self.by, refs=((self.by.id, self.ref),))
 
     def decide(self, batch: Batch) -> Written | None:
         by = batch.principal(self.by)
+        known = reference.cancelled(batch.references.find(by.id, self.ref), self.version, batch.at)
         one = batch.by_ref(by.id, self.ref)
+        self.condition.demand(_unless_over(one, batch.at), batch.at)
+        batch.references.put(by.id, self.ref, known)
         return None if one is None else _end(batch, by, one)
 
 
@@ -252,6 +276,11 @@ def _end(batch: Batch, by: Principal, old: TemporaryStatus, reason: str = "delet
         batch.put_temporary(new)
         batch.audit(by.id, "end", f"temporary status {new.id}", batch.evse_of(new).operator)
     return _written(batch, new)
+
+
+def _unless_over(one: TemporaryStatus | None, at: datetime) -> TemporaryStatus | None:
+    """What a call under a reference finds there: what is over has made room."""
+    return None if one is None or one.is_over(at) else one
 
 
 def _reached(batch: Batch, by: Principal, action: Action, temporary_id: int) -> TemporaryStatus:
