@@ -17,9 +17,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import channels as registered
-from app.api import brakes, evses, full_loads, health, partners, temporary_statuses
+from app.api import batches, brakes, evses, full_loads, health, partners, temporary_statuses
 from app.api.context import Context
+from app.api.entity_tags import provide_precondition, provide_seen
 from app.api.guards import authorized, only_known_parameters, provide_principal
+from app.api.idempotency import provide_idempotency_key
 from app.api.ocpi.interface import ocpi
 from app.api.problems import HANDLERS
 from app.channels.channel import Channel
@@ -40,7 +42,7 @@ from app.store.secrets import Secrets, key_beside
 from app.store.writer import Writer
 
 VERSION: Final = "0.1.0"
-LARGEST_BODY: Final = 64 * 1024  #: bytes of a request, but for the bulk calls
+LARGEST_BODY: Final = 64 * 1024  #: bytes of a request, but for the calls for many
 _PROMPT: Final = 0.25  #: seconds; a slower answer about the time is passed over, the next one comes in a second
 _SKEWED: Final = timedelta(seconds=1)  #: of this machine's clock against the database's, worth a line in the log
 _SILENT: Final = timedelta(seconds=30)  #: without a pass of reconcile, the service is not ready
@@ -189,6 +191,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         "/",
         route_handlers=[
             temporary_statuses.TemporaryStatuses,
+            batches.Batches,
             evses.Evses,
             evses.ActualStatuses,
             partners.Partners,
@@ -196,7 +199,12 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
             brakes.Brakes,
         ],
         guards=[authorized, only_known_parameters],
-        dependencies={"principal": Provide(provide_principal)},
+        dependencies={
+            "principal": Provide(provide_principal),
+            "precondition": Provide(provide_precondition, sync_to_thread=False),
+            "seen": Provide(provide_seen, sync_to_thread=False),
+            "idempotency_key": Provide(provide_idempotency_key, sync_to_thread=False),
+        },
         security=[{"key": []}],
     )
     app = Litestar(

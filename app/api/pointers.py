@@ -20,11 +20,12 @@ _MISSING: Final = re.compile(r"Missing required query parameter '(\w+)'")
 
 
 class FieldProblem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one field: `pointer` is a JSON pointer into the body (RFC 6901), `parameter` is the URL's."""
+    """What is wrong with one field: a JSON pointer into the body (RFC 6901), a parameter of the URL, or a header."""
 
     detail: str
     pointer: str | None = None
     parameter: str | None = None
+    header: str | None = None
 
 
 #: The words that a field can take.

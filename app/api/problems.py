@@ -19,6 +19,9 @@ from app.store.writer import WriterBusy
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:evse-status:problem:"
 
+#: Fields of refusals that are headers.
+_HEADERS: Final = frozenset({"Idempotency-Key", "If-Match", "If-None-Match"})
+
 log = structlog.get_logger(__name__)
 
 
@@ -87,7 +90,7 @@ _HTTP: Final[Mapping[int, Sort]] = {
 _WHAT_TO_DO: Final[Mapping[int, str]] = {
     404: "no such path: /openapi/openapi.json lists all of them",
     405: "the methods that this path knows are ",
-    413: "send less at once: a body may have 64 KiB, that of /v2/actual-statuses 1 MiB",
+    413: "send less at once: a body may have 64 KiB, that of a call for many 1 MiB",
 }
 
 
@@ -123,9 +126,11 @@ def problem_of(error: BaseException, **where: str) -> Problem:
 
 
 def refused(request: Request[Any, Any, Any], error: errors.DomainError) -> Response[Problem]:
-    """A refusal of ours. Its field is a body's, unless the EVSE ID or the reference stood in the URL."""
+    """A refusal of ours. Its field is a body's, unless it stood in the URL or is a header."""
     problem = problem_of(error)
-    if error.field is not None and (error.field in request.path_params or error.field in request.query_params):
+    if error.field in _HEADERS:
+        problem = msgspec.structs.replace(problem, errors=[FieldProblem(str(error), header=error.field)])
+    elif error.field is not None and (error.field in request.path_params or error.field in request.query_params):
         problem = msgspec.structs.replace(problem, errors=[FieldProblem(str(error), parameter=error.field)])
     return answer(problem, {"Retry-After": str(error.seconds)} if isinstance(error, errors.BlastRadius) else None)
 

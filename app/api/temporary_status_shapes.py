@@ -1,20 +1,28 @@
 """Temporary statuses as they are asked for and as they are answered."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from app.api.context import Context
 from app.api.explaining import ChannelShown, presentation_of, shown
 from app.api.shapes import Asked, AskedTime, EvseIdText, Reason, Told, ToldTime, instant_in, text_in, told
+from app.domain.errors import MalformedValue
 from app.domain.evse import Evse
 from app.domain.evse_id import parse_evse_id
 from app.domain.instant import rfc3339
 from app.domain.planning import Changes
+from app.domain.reference import SourceVersion
 from app.domain.status import AppliesWhen, Kind
 from app.domain.temporary_status import State, TemporaryStatus
 from app.store.commands import temporary_statuses as commands
+
+LARGEST_VERSION: Final = 2**53 - 1  #: a whole number that every JSON reader understands
+SourceVersionNumber = Annotated[
+    int,
+    Meta(ge=0, le=LARGEST_VERSION, description="grows with each change there, such as iCalendar's SEQUENCE"),
+]
 
 
 class NewTemporaryStatus(Asked):
@@ -36,6 +44,13 @@ class NewTemporaryStatus(Asked):
             applies_when=self.applies_when,
             reason=text_in(self.reason, "reason"),
         )
+
+
+class TemporaryStatusByRef(NewTemporaryStatus):
+    """What is wanted under your own reference, and which version of it this is where it comes from, if it has one."""
+
+    source_version: SourceVersionNumber | None = None
+    source_updated_at: AskedTime | None = None
 
 
 class TemporaryStatusChanges(Asked):
@@ -92,6 +107,20 @@ class WrittenTemporaryStatus(TemporaryStatusView):
 
     overlaps: list[Overlap]
     shown: dict[str, ChannelShown]
+
+
+def source_version(number: int | None, updated_at: str | None) -> SourceVersion | None:
+    """Which version of its source a call stands for, if it says so.
+
+    Raises:
+        MalformedInstant: `updated_at` is no time.
+        MalformedValue: it says so twice.
+    """
+    if updated_at is None:
+        return number
+    if number is not None:
+        raise MalformedValue("send sourceVersion or sourceUpdatedAt, not both", field="sourceUpdatedAt")
+    return instant_in(updated_at, "sourceUpdatedAt")
 
 
 def view(one: TemporaryStatus, evse: Evse, at: datetime) -> TemporaryStatusView:

@@ -11,6 +11,7 @@ METHODS = {"get", "put", "post", "patch", "delete"}
 EXPECTED = {
     ("get", "/v2/temporary-evse-statuses"): {"evseId", "activeOnly", "state", "temporaryStatus", "limit", "cursor"},
     ("delete", "/v2/temporary-evse-statuses"): {"evseId", "temporaryStatus", "includePlanned"},
+    ("delete", "/v2/temporary-evse-statuses/by-ref/{ref}"): {"sourceVersion", "sourceUpdatedAt"},
     ("get", "/v2/evses"): {"locationId", "deploymentState", "limit", "cursor"},
     ("get", "/v2/partners/{name}/deliveries"): {"owedOnly", "limit", "cursor"},
     ("get", "/v2/partners/{name}/attempts"): {"limit"},
