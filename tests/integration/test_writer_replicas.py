@@ -7,15 +7,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from app.domain.errors import StaleVersion
 from app.domain.evse_id import parse_evse_id
 from app.domain.planning import Changes
+from app.domain.precondition import Precondition, Tags, tag_of
 from app.domain.status import DeploymentState
 from app.store.batch import Batch, Needs
 from app.store.commands.evses import Register
-from app.store.commands.temporary_statuses import Change, EndOnEvse
+from app.store.commands.idempotent import Idempotent
+from app.store.commands.planning_many import PlanMany
+from app.store.commands.temporary_statuses import Change, EndByRef, EndOnEvse, PlanByRef, Written
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import ADMIN, EVSE, HOUR, LENIENT, MINUTE, SENSOR, plan, plan_by_ref, register, stored
+from tests.builders import ADMIN, EVSE, HOUR, LENIENT, MINUTE, SENSOR, plan, plan_by_ref, register, stored, wish
 from tests.clock import FrozenClock
 from tests.integration.writing import together
 
@@ -48,6 +52,57 @@ async def test_replicas_that_race_for_a_reference_make_one_temporary_status(repl
         assert sorted(one.created for one in answers) == [False, True]
     rows = await stored(database, "temporary_status")
     assert len([row for row in rows if row["ended_at"] is None]) == 15 == len({row["ref"] for row in rows})
+
+
+async def test_replicas_that_are_asked_the_same_under_one_idempotency_key_do_it_once(replicas: Replicas) -> None:
+    (here, database), (there, _) = replicas
+    await register(here)
+    for number in range(15):
+        command = Idempotent(
+            by=SENSOR,
+            command=PlanMany(SENSOR, (wish(), wish())),
+            key=f"k-{number}",
+            digest="d",
+            render=lambda done: (200, str([one.one.id for one in done if isinstance(one, Written)])),
+        )
+        with capture_logs():
+            first, second = await together(here.run(command), there.run(command))
+        assert first.text == second.text
+        assert sorted((first.replayed, second.replayed)) == [False, True]
+    assert len(await stored(database, "temporary_status")) == 30
+
+
+async def test_replicas_that_are_told_of_new_bookings_in_opposite_order_keep_the_newest_of_each(
+    replicas: Replicas,
+) -> None:
+    (here, database), (there, _) = replicas
+    await register(here)
+    for round_ in range(6):
+        bookings = [f"B-{round_}-{number}" for number in range(20)]
+        with capture_logs():
+            answers = await together(
+                *(here.run(PlanByRef(SENSOR, ref, wish(reason="1"), 1)) for ref in bookings),
+                *(there.run(PlanByRef(SENSOR, ref, wish(reason="2"), 2)) for ref in bookings[::-1]),
+                *(here.run(EndByRef(SENSOR, ref, 3)) for ref in bookings[::2]),
+            )
+        assert {type(one) for one in answers if isinstance(one, Exception)} <= {StaleVersion}
+    live = {row["ref"]: row["reason"] for row in await stored(database, "temporary_status") if row["ended_at"] is None}
+    odd = [f"B-{round_}-{number}" for round_ in range(6) for number in range(1, 20, 2)]
+    assert live == dict.fromkeys(odd, "2")
+    assert {row["source_version"] for row in await stored(database, "reference")} == {2, 3}
+
+
+async def test_replicas_with_the_same_state_in_hand_change_it_once(replicas: Replicas) -> None:
+    (here, database), (there, _) = replicas
+    await register(here)
+    for _ in range(10):
+        one = await plan(here)
+        seen = Precondition(matches=Tags(strong=frozenset({tag_of(one, one.created_at)})))
+        answers = await together(
+            *(writer.run(Change(SENSOR, one.id, Changes(reason="mine"), seen)) for writer in (here, there))
+        )
+        assert sorted(type(answer).__name__ for answer in answers) == ["PreconditionFailed", "Written"]
+    assert {row["revision"] for row in await stored(database, "temporary_status")} == {2}
 
 
 async def test_replicas_that_race_to_register_an_evse_make_one(replicas: Replicas) -> None:
