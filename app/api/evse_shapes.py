@@ -10,8 +10,10 @@ from app.api.explaining import MAY_SHARE, ChannelShows, MayShare, explained, pre
 from app.api.shapes import Asked, AskedTime, EvseIdText, Told, ToldTime, told
 from app.api.temporary_status_shapes import TemporaryStatusView, view
 from app.domain.evse import Evse
+from app.domain.principal import Principal
 from app.domain.status import ActualStatus, DeploymentState
 from app.domain.temporary_status import TemporaryStatus
+from app.store.commands.asking import sees_on
 
 OcpiId = Annotated[
     str, Meta(min_length=1, max_length=36, pattern=r"^[\x21-\x7e]+$(?!\n)")
@@ -79,8 +81,11 @@ class EvseView(Told):
     may_share: MayShare
 
 
-def evse_view(evse: Evse, live: list[TemporaryStatus], context: Context, at: datetime) -> EvseView:
-    """Everything about one EVSE at the instant `at`, derived from all that lives on it then."""
+def evse_view(
+    evse: Evse, live: list[TemporaryStatus], context: Context, at: datetime, principal: Principal
+) -> EvseView:
+    """Everything about one EVSE at the instant `at`, derived from all that lives on it then, told as far as is due."""
+    seen = sees_on(principal, evse)
     presentation = presentation_of(evse, live, at, context.settings.actual_status_max_age)
     return EvseView(
         evse_id=evse.evse_id,
@@ -92,7 +97,7 @@ def evse_view(evse: Evse, live: list[TemporaryStatus], context: Context, at: dat
         actual_status=evse.actual_status,
         reported=evse.reported,
         observed_at=told(evse.observed_at),
-        presented=explained(evse, presentation, live, context.channels),
-        temporary_statuses=[view(one, evse, at) for one in live],
+        presented=explained(evse, presentation, live, context.channels, seen),
+        temporary_statuses=[view(one, evse, at) for one in live if seen(one)],
         may_share=MAY_SHARE[evse.deployment],
     )

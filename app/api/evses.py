@@ -31,6 +31,7 @@ from app.domain.principal import Principal
 from app.domain.status import DeploymentState
 from app.store import presented, reading
 from app.store.commands import evses as commands
+from app.store.commands.asking import sees
 from app.store.writer import WriterBusy
 
 MOST_REPORTS = 1000  #: actual statuses in one call
@@ -72,7 +73,7 @@ class Evses(Controller):
         at = context.clock.now()
         async with context.database.read() as connection:
             live = await presented.live_by_evse(connection, [done.evse.id], at)
-        answer = evse_view(done.evse, live.get(done.evse.id, []), context, at)
+        answer = evse_view(done.evse, live.get(done.evse.id, []), context, at, principal)
         return Response(answer, status_code=201 if done.created else 200)
 
     @get(
@@ -81,27 +82,30 @@ class Evses(Controller):
         opt=needs(Action.SEE_EVSES),
         responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, body=False),
     )
-    async def look_at(self, evse_id: EvseIdInPath, context: Context_) -> EvseView:
+    async def look_at(self, evse_id: EvseIdInPath, context: Context_, principal: Principal_) -> EvseView:
         """Explain what each channel shows for an EVSE, why and until when."""
         at = context.clock.now()
         async with context.database.read() as connection:
-            evse = await reading.evse_named(connection, parse_evse_id(evse_id))
+            seen = sees(principal, Action.SEE_EVSES)
+            evse = await reading.evse_named(connection, parse_evse_id(evse_id), seen)
             live = await presented.live_by_evse(connection, [evse.id], at)
-        return evse_view(evse, live.get(evse.id, []), context, at)
+        return evse_view(evse, live.get(evse.id, []), context, at, principal)
 
     @get(operation_id="listEvses", opt=needs(Action.SEE_EVSES), responses=refuses(body=False))
     async def list_(
         self,
         request: Request[Any, Any, Any],
         context: Context_,
+        principal: Principal_,
         limit: paging.Limit = 100,
         location_id: Annotated[str | None, QueryParameter(name="locationId")] = None,
         deployment_state: Annotated[DeploymentState | None, QueryParameter(name="deploymentState")] = None,
         cursor: paging.Cursor = None,
     ) -> Response[list[EvseView]]:
-        """List the fleet, in the order it was registered."""
+        """List the EVSEs that the key is good for, in the order they were registered."""
         at = context.clock.now()
         wanted = reading.FleetQuery(
+            scope=principal.rights.scope,
             location=text_in(location_id, "locationId"),
             deployment=deployment_state,
             after=paging.after(cursor),
@@ -112,7 +116,8 @@ class Evses(Controller):
             page = found[:limit]
             live = await presented.live_by_evse(connection, [one.id for one in page], at)
         more = paging.link(request, page[-1].id) if len(found) > limit else {}
-        return Response([evse_view(one, live.get(one.id, []), context, at) for one in page], headers=more)
+        answer = [evse_view(one, live.get(one.id, []), context, at, principal) for one in page]
+        return Response(answer, headers=more)
 
     @put(
         "/{evseId:str}/actual-status",

@@ -1,6 +1,6 @@
 """What each channel shows for an EVSE, why, and until when."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -57,16 +57,28 @@ def presentation_of(
     return present(evse.deployment, evse.actual(max_age), live, at)
 
 
+def everything(_one: TemporaryStatus) -> bool:
+    return True
+
+
 def explained(
-    evse: Evse, presentation: Presentation, live: Collection[TemporaryStatus], channels: Mapping[str, Channel]
+    evse: Evse,
+    presentation: Presentation,
+    live: Collection[TemporaryStatus],
+    channels: Mapping[str, Channel],
+    seen: Callable[[TemporaryStatus], bool] = everything,
 ) -> dict[str, ChannelShows]:
-    """Say for each channel what it shows, by its name in the API."""
-    why = _why(evse, presentation, live)
+    """Say for each channel what it shows, by its name in the API.
+
+    Of a temporary status that is not `seen` this tells what any driver's app shows: neither which it is nor why.
+    """
+    why = _why(evse, presentation, live, seen)
+    because = next((one.id for one in live if one.id == presentation.because and seen(one)), None)
     return {
         api_name(name): ChannelShows(
             status=channel.shows(presentation.what),
             why=why,
-            temporary_status_id=presentation.because,
+            temporary_status_id=because,
             until=told(presentation.until),
         )
         for name, channel in channels.items()
@@ -74,10 +86,14 @@ def explained(
 
 
 def shown(
-    evse: Evse, presentation: Presentation, live: Collection[TemporaryStatus], channels: Mapping[str, Channel]
+    evse: Evse,
+    presentation: Presentation,
+    live: Collection[TemporaryStatus],
+    channels: Mapping[str, Channel],
+    seen: Callable[[TemporaryStatus], bool] = everything,
 ) -> dict[str, ChannelShown]:
     """Say it short, for the answer to a change."""
-    why = _why(evse, presentation, live)
+    why = _why(evse, presentation, live, seen)
     return {
         api_name(name): ChannelShown(status=channel.shows(presentation.what), because=why)
         for name, channel in channels.items()
@@ -90,11 +106,18 @@ def api_name(channel: str) -> str:
     return first + "".join(other.capitalize() for other in others)
 
 
-def _why(evse: Evse, presentation: Presentation, live: Collection[TemporaryStatus]) -> str:
+def _why(
+    evse: Evse,
+    presentation: Presentation,
+    live: Collection[TemporaryStatus],
+    seen: Callable[[TemporaryStatus], bool],
+) -> str:
     if evse.deployment is not DeploymentState.PRODUCTION:
         return f"the EVSE is in deployment state {evse.deployment}"
     if presentation.because is not None:
         one = next(one for one in live if one.id == presentation.because)
+        if not seen(one):
+            return f"a temporary status ({one.kind})"
         reason = f": {one.reason}" if one.reason else ""
         return f"temporary status {one.id} ({one.kind}){reason}"
     if evse.reported is None:

@@ -12,11 +12,13 @@ from app.domain.errors import MalformedValue
 from app.domain.evse import Evse
 from app.domain.evse_id import parse_evse_id
 from app.domain.instant import rfc3339
+from app.domain.permission import Action, Allowed, Call, may
 from app.domain.planning import Changes
 from app.domain.reference import SourceVersion
 from app.domain.status import AppliesWhen, Kind
 from app.domain.temporary_status import State, TemporaryStatus
 from app.store.commands import temporary_statuses as commands
+from app.store.commands.asking import sees_on
 
 LARGEST_VERSION: Final = 2**53 - 1  #: a whole number that every JSON reader understands
 SourceVersionNumber = Annotated[
@@ -94,9 +96,9 @@ class TemporaryStatusView(Told):
 
 
 class Overlap(Told):
-    """Another temporary status on the same EVSE that shares some time with this one."""
+    """Another temporary status on the same EVSE that shares some time with this one; `id` only of those you may see."""
 
-    id: int
+    id: int | None
     temporary_status: Kind
     valid_from: ToldTime
     valid_to: ToldTime | None
@@ -129,16 +131,26 @@ def view(one: TemporaryStatus, evse: Evse, at: datetime) -> TemporaryStatusView:
 
 
 def written(done: commands.Written, context: Context) -> WrittenTemporaryStatus:
-    """The answer to a change: the thing itself, what it overlaps, and what each channel shows at that instant."""
+    """The answer to a change: the thing itself, what it overlaps, and what each channel shows at that instant.
+
+    Of others' temporary statuses a key that does not see them learns what is said and when, as any driver would; one
+    that looks at nothing, such as a sensor network's, not even that.
+    """
+    may_see = sees_on(done.by, done.evse)
+
+    def seen(other: TemporaryStatus) -> bool:
+        return other.id == done.one.id or may_see(other)
+
+    looks = isinstance(may(done.by, Action.SEE, Call()), Allowed)
     presentation = presentation_of(done.evse, done.live, done.at, context.settings.actual_status_max_age)
     return WrittenTemporaryStatus(
         **_fields(done.one, done.evse, done.at),
         overlaps=[
-            _overlap(other)
+            _overlap(other, seen=seen(other))
             for other in done.live
-            if other.id != done.one.id and other.interval.overlaps(done.one.interval)
+            if looks and other.id != done.one.id and other.interval.overlaps(done.one.interval)
         ],
-        shown=shown(done.evse, presentation, done.live, context.channels),
+        shown=shown(done.evse, presentation, done.live, context.channels, seen),
     )
 
 
@@ -163,9 +175,9 @@ def _fields(one: TemporaryStatus, evse: Evse, at: datetime) -> dict[str, Any]:
     }
 
 
-def _overlap(other: TemporaryStatus) -> Overlap:
+def _overlap(other: TemporaryStatus, *, seen: bool) -> Overlap:
     return Overlap(
-        id=other.id,
+        id=other.id if seen else None,
         temporary_status=other.kind,
         valid_from=rfc3339(other.interval.begin),
         valid_to=told(other.interval.end),

@@ -35,13 +35,14 @@ from app.api.temporary_status_shapes import (
 )
 from app.domain import errors
 from app.domain.evse_id import parse_evse_id
-from app.domain.permission import Action
+from app.domain.permission import Action, On
 from app.domain.precondition import Precondition, Tags
 from app.domain.principal import Principal
 from app.domain.status import Kind
 from app.domain.temporary_status import State
 from app.store import reading
 from app.store.commands import temporary_statuses as commands
+from app.store.commands.asking import demand, sees
 
 Context_ = NamedDependency[Context]
 Principal_ = NamedDependency[Principal]
@@ -98,6 +99,7 @@ class TemporaryStatuses(Controller):
         self,
         request: Request[Any, Any, Any],
         context: Context_,
+        principal: Principal_,
         limit: paging.Limit = 100,
         evse_id: Annotated[str | None, QueryParameter(name="evseId", description="of this EVSE only")] = None,
         active_only: Annotated[
@@ -107,11 +109,15 @@ class TemporaryStatuses(Controller):
         temporary_status: Annotated[Kind | None, QueryParameter(name="temporaryStatus")] = None,
         cursor: paging.Cursor = None,
     ) -> Response[list[TemporaryStatusView]]:
-        """List temporary statuses, oldest first: those in effect now, unless `state` or `activeOnly=false` is given."""
+        """List temporary statuses, oldest first: those in effect now, unless `state` or `activeOnly=false` is given.
+
+        A client's key lists what was made with it, the others everything where the key is good for.
+        """
         at = context.clock.now()
         async with context.database.read() as connection:
             wanted = reading.TemporaryQuery(
-                evses=(await _evse_key(connection, evse_id),) if evse_id is not None else (),
+                by=principal,
+                evses=(await _evse_key(connection, evse_id, principal),) if evse_id is not None else (),
                 state=in_state or (State.ACTIVE if active_only else None),
                 kind=temporary_status,
                 after=paging.after(cursor),
@@ -128,10 +134,13 @@ class TemporaryStatuses(Controller):
         response_headers=[ETAG],
         responses=NOT_MODIFIED | refuses(errors.TemporaryStatusNotFound, body=False),
     )
-    async def look_at(self, temporary_id: IdInPath, context: Context_, seen: Seen) -> Response[TemporaryStatusView]:
+    async def look_at(
+        self, temporary_id: IdInPath, context: Context_, principal: Principal_, seen: Seen
+    ) -> Response[TemporaryStatusView]:
         """Look at one, over or not."""
         async with context.database.read() as connection:
             one, evse = await reading.temporary_status(connection, _number(temporary_id))
+        demand(principal, Action.SEE, On(evse, one), errors.TemporaryStatusNotFound(f"no temporary status {one.id}"))
         return unless_seen(view(one, evse, context.clock.now()), seen)
 
     @patch(
@@ -263,8 +272,8 @@ class TemporaryStatuses(Controller):
         await context.writer.run(commands.EndByRef(principal, ref_in(ref), version, precondition))
 
 
-async def _evse_key(connection: Any, evse_id: str) -> int:
-    return (await reading.evse_named(connection, parse_evse_id(evse_id))).id
+async def _evse_key(connection: Any, evse_id: str, principal: Principal) -> int:
+    return (await reading.evse_named(connection, parse_evse_id(evse_id), sees(principal, Action.SEE))).id
 
 
 def _number(temporary_id: str) -> int:

@@ -26,7 +26,7 @@ from app.store.batched_keys import Asked, BatchedKeys
 from app.store.batched_locations import BatchedLocations
 from app.store.batched_references import BatchedReferences
 from app.store.due import AT_ONCE, mark_due
-from app.store.finding import chosen, live_temporary
+from app.store.finding import chosen, everybody, live_temporary
 from app.store.rows import (
     evse_from,
     evse_values,
@@ -68,10 +68,6 @@ class Needs(msgspec.Struct, frozen=True):
     new_evses: int = 0
     new_temporary: int = 0
     new_locations: int = 0
-
-
-def everybody(_evse: Evse) -> bool:
-    return True
 
 
 class Batch:

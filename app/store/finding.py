@@ -15,6 +15,11 @@ from app.store.tables import metadata
 _temporary = metadata.tables["temporary_status"]
 
 
+def everybody(_evse: Evse) -> bool:
+    """Whose candidates nobody narrows down."""
+    return True
+
+
 def chosen(evse_id: EvseId, same_key: Collection[Evse]) -> Evse | None:
     """Choose the EVSE that `evse_id` names among those with its key; deprecated ones only where no other is left.
 

@@ -1,6 +1,6 @@
 """What the API and the command line read. Presented statuses are derived, so a read after a write shows the write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId
+from app.domain.permission import sees_others
+from app.domain.principal import COMMAND_LINE, Principal
+from app.domain.scope import EVERYTHING, Scope
 from app.domain.status import DeploymentState, Kind
 from app.domain.temporary_status import State, TemporaryStatus
-from app.store.finding import chosen
+from app.store.finding import chosen, everybody
 from app.store.presented import evses_by_id
+from app.store.reach import covered
 from app.store.rows import evse_from, temporary_status_from
 from app.store.tables import metadata
 
@@ -23,8 +27,9 @@ _temporary = metadata.tables["temporary_status"]
 
 
 class TemporaryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which temporary statuses are wanted. `after` is the id of the last one on the page before."""
+    """Which temporary statuses are wanted, of those that `by` may see. `after` is the id of the last one before."""
 
+    by: Principal = COMMAND_LINE
     evses: tuple[int, ...] = ()
     state: State | None = None
     kind: Kind | None = None
@@ -33,30 +38,31 @@ class TemporaryQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FleetQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which EVSEs are wanted. `after` is the key of the last one on the page before."""
+    """Which EVSEs are wanted, of those in `scope`. `after` is the key of the last one on the page before."""
 
+    scope: Scope = EVERYTHING
     location: str | None = None
     deployment: DeploymentState | None = None
     after: int = 0
     limit: int = 100
 
 
-async def evse_named(connection: AsyncConnection, evse_id: EvseId) -> Evse:
-    """Find the registered EVSE that a written EVSE ID names.
+async def evse_named(connection: AsyncConnection, evse_id: EvseId, seen: Callable[[Evse], bool] = everybody) -> Evse:
+    """Find the registered EVSE that a written EVSE ID names, among those that are `seen`.
 
     Raises:
         EvseNotFound: none.
         AmbiguousEvse: several, as the separators are missing.
     """
     rows = await connection.execute(select(_evse).where(_evse.c.evse_id_key == evse_id.key))
-    found = chosen(evse_id, [evse_from(row) for row in rows.mappings()])
+    found = chosen(evse_id, [one for row in rows.mappings() if seen(one := evse_from(row))])
     if found is None:
         raise EvseNotFound(f"no EVSE {evse_id.written} is registered", field="evseId")
     return found
 
 
 async def fleet(connection: AsyncConnection, wanted: FleetQuery) -> list[Evse]:
-    query = select(_evse).where(_evse.c.id > wanted.after)
+    query = select(_evse).where(_evse.c.id > wanted.after, covered(wanted.scope))
     if wanted.location is not None:
         query = query.where(_evse.c.location == wanted.location)
     if wanted.deployment is not None:
@@ -93,7 +99,12 @@ async def by_ref(connection: AsyncConnection, owner: str, ref: str) -> tuple[Tem
 async def temporary_statuses(
     connection: AsyncConnection, wanted: TemporaryQuery, at: datetime
 ) -> list[tuple[TemporaryStatus, Evse]]:
-    """A page of temporary statuses, oldest first. What `state` means is the domain's; this only says it in SQL."""
+    """A page of temporary statuses, oldest first. What `state` means is the domain's; this only says it in SQL.
+
+    A page is full of what may be seen. Its own everybody sees, also where they are not good for any more; so whoever
+    sees those of others, but not everywhere, is asked for twice, each time by an index.
+    """
+    by, scope = wanted.by, wanted.by.rights.scope
     query = select(_temporary).where(_temporary.c.id > wanted.after)
     if wanted.evses:
         query = query.where(_temporary.c.evse.in_(wanted.evses))
@@ -101,7 +112,15 @@ async def temporary_statuses(
         query = query.where(_temporary.c.kind == wanted.kind.value)
     if wanted.state is not None:
         query = query.where(in_state(wanted.state, at))
-    return await _with_evses(connection, query.order_by(_temporary.c.id).limit(wanted.limit))
+    query = query.order_by(_temporary.c.id).limit(wanted.limit)
+    own = query.where(_temporary.c.created_by == by.id)
+    if not sees_others(by):
+        return await _with_evses(connection, own)
+    if scope.is_everything:
+        return await _with_evses(connection, query)
+    within = query.join(_evse, _evse.c.id == _temporary.c.evse).where(covered(scope))
+    found = {one.id: (one, evse) for each in (own, within) for one, evse in await _with_evses(connection, each)}
+    return [found[key] for key in sorted(found)][: wanted.limit]
 
 
 def in_state(state: State, at: datetime) -> ColumnElement[bool]:

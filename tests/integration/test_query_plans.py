@@ -11,7 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
-from app.store import deliveries, partners, presented
+from app.domain.principal import Principal, Role
+from app.domain.rights import Rights
+from app.domain.scope import Scope
+from app.store import deliveries, partners, presented, reading
 from app.store.database import Database
 from app.store.due import mark_due
 from app.store.rows import delivery_values
@@ -126,6 +129,28 @@ async def owe_active_anew(connection: AsyncConnection, partner: Partner) -> None
     await deliveries.owe_anew(connection, partner.id, 700, 720, START, **share)  # type: ignore[arg-type]
 
 
+async def list_own(connection: AsyncConnection, _partner: Partner) -> None:
+    wanted = reading.TemporaryQuery(by=Principal("nobody", Role.CLIENT), after=7)
+    assert await reading.temporary_statuses(connection, wanted, START) == []
+
+
+async def list_at_sites(connection: AsyncConnection, _partner: Partner) -> None:
+    scope = Scope(sites=(("DE", "ABC", "LOC1"), ("DE", "ABC", "LOC2"), ("DE", "XYZ", "LOC1")), evses=(4711,))
+    wanted = reading.TemporaryQuery(by=Principal("nobody", Role.READER, Rights(scope=scope)), after=7)
+    assert await reading.temporary_statuses(connection, wanted, START) == []
+
+
+async def list_of_operator(connection: AsyncConnection, _partner: Partner) -> None:
+    scope = Scope(operators=("DEABC",))
+    wanted = reading.TemporaryQuery(by=Principal("nobody", Role.READER, Rights(scope=scope)), after=7, limit=3)
+    assert len(await reading.temporary_statuses(connection, wanted, START)) == 3
+
+
+async def fleet_at_sites(connection: AsyncConnection, _partner: Partner) -> None:
+    scope = Scope(sites=(("DE", "ABC", "LOC1"), ("DE", "ABC", "LOC2"), ("DE", "XYZ", "LOC1")), evses=(4711,))
+    assert await reading.fleet(connection, reading.FleetQuery(scope=scope)) == []
+
+
 CASES: Final[list[tuple[Query, str, str, str]]] = [
     (take_due, "ix_presented_recheck_at", "(recheck_at<?)", "Index Cond: (recheck_at <= "),
     (claim, "ix_delivery_owed", "(partner=? AND next_at<?)", "Index Cond: ((partner = "),
@@ -138,6 +163,20 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
     (owe_active_anew, "presented", "(partner=? AND evse", "Index Cond: "),
+    (list_own, "ix_temporary_status_created_by_id", "(created_by=? AND id>?)", "Index Cond: (((created_by)::text = "),
+    (list_at_sites, "ix_evse_location_country_party", "(evse=? AND id>?)", "Index Cond: ((evse = evse.id) AND (id > "),
+    (
+        list_of_operator,
+        "temporary_status",
+        "temporary_status USING INTEGER PRIMARY KEY (rowid>?)",
+        "Index Cond: (id > ",
+    ),
+    (
+        fleet_at_sites,
+        "ix_evse_location_country_party",
+        "(location=? AND country=? AND party=?",
+        "Index Cond: (((location)::text = ANY",
+    ),
 ]
 
 
@@ -148,7 +187,7 @@ async def test_everything_is_found_through_its_index(filled: tuple[Database, Par
         assert index in plan, query.__name__
         assert (on_sqlite if database.embedded else on_postgresql) in plan, query.__name__
         # No table is read from end to end, whatever else the plan does beside it.
-        for table in ("presented", "delivery", "temporary_status"):
+        for table in ("presented", "delivery", "temporary_status", "evse"):
             assert f"Seq Scan on {table}" not in plan, query.__name__
             assert not any(line.startswith(f"SCAN {table}") and "USING" not in line for line in plan.splitlines()), plan
 

@@ -7,6 +7,7 @@ from app.domain import errors
 from app.domain.evse import Evse
 from app.domain.permission import Action, Allowed, Denied, On, Target, Why, may
 from app.domain.principal import Principal
+from app.domain.temporary_status import TemporaryStatus
 from app.domain.total import total
 
 #: What each No is called, and the field at fault. What may not be seen is called what it would be if it were not there.
@@ -36,6 +37,11 @@ def demand(by: Principal, action: Action, target: Target, unseen: errors.DomainE
         case Denied(why, detail):
             kind, field = REFUSALS[why]
             raise unseen if kind is None else kind(detail, field=field)
+
+
+def sees_on(by: Principal, evse: Evse) -> Callable[[TemporaryStatus], bool]:
+    """Which temporary statuses on an EVSE there are for `by`."""
+    return lambda one: isinstance(may(by, Action.SEE, On(evse, one)), Allowed)
 
 
 def sees(by: Principal, action: Action) -> Callable[[Evse], bool]:

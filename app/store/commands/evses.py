@@ -13,8 +13,9 @@ from app.domain.evse_id import EvseId, parse_evse_id
 from app.domain.permission import Action, On
 from app.domain.principal import Principal
 from app.domain.status import OCPI_REMOVED, ActualStatus, DeploymentState, understood
-from app.store.batch import Batch, Needs, everybody
+from app.store.batch import Batch, Needs
 from app.store.commands.asking import demand, sees
+from app.store.finding import everybody
 
 #: How far ahead of us a backend's clock may be before its `observedAt` is taken to mean now.
 TOLERATED_AHEAD: Final = timedelta(minutes=5)

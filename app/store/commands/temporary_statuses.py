@@ -24,12 +24,16 @@ _NEW: Final = "temporary_status"
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A temporary status after the change, its EVSE, and all that live on that EVSE, at the instant of the change."""
+    """A temporary status after the change, its EVSE, and all that live on that EVSE, at the instant of the change.
+
+    Not all of these is for `by` to see, who asked.
+    """
 
     one: TemporaryStatus
     evse: Evse
     live: list[TemporaryStatus]
     at: datetime
+    by: Principal
     created: bool = False
 
 
@@ -246,7 +250,7 @@ def _create(batch: Batch, by: Principal, wish: Wish, evse: Evse, interval: Inter
     )
     batch.put_temporary(one)
     batch.audit(by.id, "create", f"temporary status {one.id}", evse.operator)
-    return _written(batch, one, created=True)
+    return _written(batch, by, one, created=True)
 
 
 def _change(batch: Batch, by: Principal, old: TemporaryStatus, changes: planning.Changes) -> Written:
@@ -260,7 +264,7 @@ def _change(batch: Batch, by: Principal, old: TemporaryStatus, changes: planning
             new = msgspec.structs.replace(new, braked=new.braked or by.is_braked)
         batch.put_temporary(new)
         batch.audit(by.id, "change", f"temporary status {new.id}", evse.operator)
-    return _written(batch, new)
+    return _written(batch, by, new)
 
 
 def _closed(old: TemporaryStatus, at: datetime, by: str) -> TemporaryStatus:
@@ -275,7 +279,7 @@ def _end(batch: Batch, by: Principal, old: TemporaryStatus, reason: str = "delet
     if new is not old:
         batch.put_temporary(new)
         batch.audit(by.id, "end", f"temporary status {new.id}", batch.evse_of(new).operator)
-    return _written(batch, new)
+    return _written(batch, by, new)
 
 
 def _unless_over(one: TemporaryStatus | None, at: datetime) -> TemporaryStatus | None:
@@ -291,6 +295,6 @@ def _reached(batch: Batch, by: Principal, action: Action, temporary_id: int) -> 
     return one
 
 
-def _written(batch: Batch, one: TemporaryStatus, *, created: bool = False) -> Written:
+def _written(batch: Batch, by: Principal, one: TemporaryStatus, *, created: bool = False) -> Written:
     evse = batch.evse_of(one)
-    return Written(one, evse, batch.live(evse), batch.at, created)
+    return Written(one, evse, batch.live(evse), batch.at, by, created)

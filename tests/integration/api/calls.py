@@ -8,6 +8,7 @@ import httpx
 
 from app.domain.api_key import ApiKey, digest_of, new_key
 from app.domain.principal import Role
+from app.domain.rights import UNLIMITED, Rights
 from app.main import Service
 from app.store import keys
 
@@ -23,11 +24,17 @@ NOW: Final = "2026-03-01T08:00:00.000Z"  #: what the clock says until a test mov
 JSON: Final = {"Content-Type": "application/json"}
 
 
-async def issue(service: Service, role: Role) -> str:
+async def issue(service: Service, role: Role, rights: Rights = UNLIMITED) -> str:
     """Store a new key of a role and return it."""
     key_id, key = new_key()
     stored = ApiKey(
-        id=key_id, name="somebody", role=role, digest=digest_of(key), created_by="cli", created_at=service.clock.now()
+        id=key_id,
+        name="somebody",
+        role=role,
+        rights=rights,
+        digest=digest_of(key),
+        created_by="cli",
+        created_at=service.clock.now(),
     )
     async with service.database.write() as connection:
         await keys.add(connection, stored)

@@ -11,6 +11,7 @@ from litestar import Litestar
 from pydantic import SecretStr
 
 from app.domain.principal import Role
+from app.domain.rights import UNLIMITED, Rights
 from app.main import Service, create_app
 from app.settings import Settings
 from tests.clock import FrozenClock
@@ -41,9 +42,9 @@ async def client(service: Service, app: Litestar) -> AsyncGenerator[NewClient]:
     """Make a client: with a new key of a role, or with whatever key it is told."""
     async with AsyncExitStack() as open_clients:
 
-        async def new(role: Role | None = None, key: str | None = None) -> Client:
+        async def new(role: Role | None = None, key: str | None = None, rights: Rights = UNLIMITED) -> Client:
             if role is not None:
-                key = await issue(service, role)
+                key = await issue(service, role, rights)
             headers = {} if key is None else {"Authorization": f"Bearer {key}"}
             transport = httpx.ASGITransport(cast("Any", app))
             one = httpx.AsyncClient(transport=transport, base_url="http://evse-status.test", headers=headers)

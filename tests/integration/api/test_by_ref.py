@@ -58,7 +58,7 @@ async def test_a_reference_belongs_to_one_key(sensor: Client, booking: Client, a
     assert (await get(sensor, f"{BY_REF}/7"))["id"] == mine["id"]
     refusal(await admin.get(f"{BY_REF}/7"), 404, "temporary-status-not-found")
     assert (await admin.delete(f"{BY_REF}/7")).status_code == 204
-    assert len(await get(sensor, STATUSES)) == 2
+    assert len(await get(admin, STATUSES)) == 2
 
 
 async def test_ending_is_idempotent_and_the_reference_is_free_again(sensor: Client) -> None:

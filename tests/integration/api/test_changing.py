@@ -68,9 +68,11 @@ async def test_everything_about_a_planned_one_may_change(booking: Client, one: s
 
 
 async def test_the_answer_names_overlaps_and_what_is_shown(admin: Client, booking: Client, one: str) -> None:
-    other = await plan(admin, EVSE, "MAINTENANCE", validTo="2026-03-01T09:30:00Z")
+    other = await plan(booking, EVSE, "MAINTENANCE", validTo="2026-03-01T09:30:00Z")
+    await plan(admin, EVSE, "BLOCKED", validTo="2026-03-01T09:30:00Z")
     changed = await change(booking, one, reason="same")
-    assert [overlap["id"] for overlap in changed["overlaps"]] == [other["id"]]
+    overlaps = [(overlap["id"], overlap["temporaryStatus"]) for overlap in changed["overlaps"]]
+    assert overlaps == [(other["id"], "MAINTENANCE"), (None, "BLOCKED")]
     assert changed["shown"]["driverApp"]["status"] == "OUT_OF_SERVICE"
 
 
@@ -110,13 +112,13 @@ async def test_a_merge_patch_may_be_declared_as_one(booking: Client, one: str) -
     assert good(answer)["reason"] == "declared"
 
 
-async def test_another_clients_status_looks_as_if_it_did_not_exist(sensor: Client, one: str) -> None:
+async def test_another_clients_status_looks_as_if_it_did_not_exist(sensor: Client, booking: Client, one: str) -> None:
     theirs = await sensor.patch(one, json={"reason": "mine now"})
     nobodys = await sensor.patch(f"{STATUSES}/4711", json={"reason": "mine now"})
     number = one.rpartition("/")[2]
     assert theirs.status_code == nobodys.status_code == 404
     assert theirs.text == nobodys.text.replace("4711", number)
-    assert (await get(sensor, one))["reason"] == "Ms Curie"
+    assert (await get(booking, one))["reason"] == "Ms Curie"
 
 
 async def test_an_admin_may_change_everybodys(admin: Client, one: str) -> None:
