@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.domain.principal import Role
+from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
 from app.main import Service
+from app.store import reading
 from app.store.tables import metadata
 from tests.integration.api.calls import (
     EVSE,
@@ -81,15 +82,25 @@ async def test_what_a_key_made_it_sees_also_where_it_is_not_good_for_any_more(
     fleet: None, service: Service, admin: Client, client: NewClient
 ) -> None:
     technician = await client(Role.TECHNICIAN)
-    mine = [(await plan(technician, one, "MAINTENANCE"))["id"] for one in (ELSEWHERE, EVSE, ELSEWHERE)]
-    others = [(await plan(admin, one))["id"] for one in (ELSEWHERE, EVSE, ELSEWHERE)]
+    mine, others = [], []
+    for evse in (EVSE, ELSEWHERE, EVSE):
+        others.append((await plan(admin, evse))["id"])
+        mine.append((await plan(technician, ELSEWHERE, "MAINTENANCE"))["id"])
     key = metadata.tables["api_key"]
     async with service.database.write() as connection:
         narrowed = update(key).where(key.c.role == "technician").values(rights={"scope": {"operators": ["DEABC"]}})
         await connection.execute(narrowed)
-    assert [ids(page) for page in await pages(technician, f"{STATUSES}?limit=2")] == [mine[:2], [mine[2], others[1]]]
-    assert (await get(technician, f"{STATUSES}/{mine[0]}"))["id"] == mine[0]
-    refusal(await technician.get(f"{STATUSES}/{others[0]}"), 404, "temporary-status-not-found")
+    wanted = [others[0], mine[0], mine[1], others[2], mine[2]]
+    for limit in (1, 2, 5):
+        found = await pages(technician, f"{STATUSES}?limit={limit}")
+        assert [ids(page) for page in found] == [wanted[at : at + limit] for at in range(0, 5, limit)]
+    by = (await get(technician, f"{STATUSES}/{mine[0]}"))["createdBy"]
+    holder = Principal(by, Role.TECHNICIAN, ABC)
+    async with service.database.read() as connection:
+        query = reading.TemporaryQuery(by=holder, limit=3)
+        page = await reading.temporary_statuses(connection, query, service.clock.now())
+    assert [one.id for one, _ in page] == wanted[:3]
+    refusal(await technician.get(f"{STATUSES}/{others[1]}"), 404, "temporary-status-not-found")
     refusal(await technician.get(f"{EVSES}/{ELSEWHERE}"), 404, "evse-not-found")
 
 
