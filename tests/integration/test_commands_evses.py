@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from app.domain.errors import AmbiguousEvse, EvseConflict
+from app.domain.errors import AmbiguousEvse, EvseConflict, EvseNotFound
 from app.domain.evse import PublishedEvse
 from app.domain.evse_id import parse_evse_id
+from app.domain.principal import Principal, Role
+from app.domain.rights import Rights
+from app.domain.scope import Scope
 from app.domain.status import DeploymentState
 from app.store.commands.evses import Register, Registered
 from app.store.commands.importing import Import
@@ -193,3 +196,34 @@ async def test_deployment_states_of_new_evses_are_as_asked(writer: Writer) -> No
     assert (await register(writer, deployment=UNSET)).deployment is DeploymentState.STOCK
     for number, state in enumerate(DeploymentState, 2):
         assert (await register(writer, f"DE*ABC*E{number}", deployment=state)).deployment is state
+
+
+async def test_an_evse_id_that_an_unseen_evse_has_is_refused_without_saying_which(
+    database: Database, writer: Writer
+) -> None:
+    await register(writer, location="LOC2", uid="secret")
+    scope = Scope(sites=(("DE", "ABC", "LOC1"),))
+    by = Principal("of-one-site", Role.ADMIN, Rights(scope=scope))
+    before = await stored(database, "evse")
+    for uid, said in (
+        ("mine", "DE*ABC*E1 is registered already, under another uid"),
+        ("secret", "uid secret is in use"),
+    ):
+        with pytest.raises(EvseConflict) as refusal:
+            await writer.run(Register(by=by, evse_id=parse_evse_id(EVSE), location="LOC1", uid=uid))
+        assert str(refusal.value) == said
+    # Where it is not good for, everything looks as if it were not there.
+    for evse_id in (EVSE, "DE*ABC*E9"):
+        with pytest.raises(EvseNotFound) as unseen:
+            await writer.run(Register(by=by, evse_id=parse_evse_id(evse_id), location="LOC2", uid="mine"))
+        assert str(unseen.value) == f"no EVSE {evse_id} is registered"
+    assert await stored(database, "evse") == before
+
+
+async def test_an_evse_cannot_be_moved_out_of_what_the_key_is_good_for(database: Database, writer: Writer) -> None:
+    await register(writer, location="LOC1")
+    by = Principal("of-one-site", Role.ADMIN, Rights(scope=Scope(sites=(("DE", "ABC", "LOC1"),))))
+    before = await stored(database, "evse")
+    with pytest.raises(EvseNotFound):
+        await writer.run(Register(by=by, evse_id=parse_evse_id(EVSE), location="LOC2"))
+    assert await stored(database, "evse") == before

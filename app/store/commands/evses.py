@@ -73,7 +73,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
             if new.location != old.location:
                 # Listed elsewhere from now on, and gone from where it was: that is later than what was said before.
                 new = msgspec.structs.replace(new, object_changed_at=batch.at)
-            refuse_twin(batch, new, seen)
+        refuse_twin(batch, new, seen)
         batch.put_evse(new, readdressed=readdressed(old, new))
         batch.audit(self.by.id, "register", f"EVSE {new.evse_id} {new.deployment}", new.operator)
         return Registered(new, created=old is None)
