@@ -61,6 +61,7 @@ SORTS: Final[Mapping[type[errors.DomainError], Sort]] = {
     errors.NotOursToReplace: Sort("not-ours-to-replace", 409, "Others tell the partner as well"),
     errors.KeyNotFound: Sort("key-not-found", 404, "No such API key"),
     errors.KeyNotGood: Sort("unauthenticated", 401, "A good API key is needed"),
+    errors.KeyIsOver: Sort("key-is-over", 409, "The API key is good for nothing any more"),
     errors.MayNot: Sort("forbidden", 403, "The key may not do that"),
     errors.KindNotAllowed: Sort("kind-not-allowed", 403, "The key may not say that"),
     errors.OpenEndNotAllowed: Sort("open-end-not-allowed", 403, "The key may not leave the end open"),
@@ -83,6 +84,7 @@ _HTTP: Final[Mapping[int, Sort]] = {
     405: Sort("method-not-allowed", 405, "That cannot be done here"),
     413: Sort("too-large", 413, "The body is too large"),
     415: Sort("not-json", 415, "The body must be JSON"),
+    429: Sort("rate-exceeded", 429, "Too many calls"),
     500: Sort("internal", 500, "Something went wrong here"),
     503: Sort("unavailable", 503, "The service cannot do that at the moment"),
 }
@@ -97,7 +99,7 @@ _WHAT_TO_DO: Final[Mapping[int, str]] = {
 def refuses(*kinds: type[errors.DomainError], body: bool = True) -> dict[int, ResponseSpec]:
     """The OpenAPI `responses` of a handler that may raise `kinds`, and what every handler may answer."""
     titles: dict[int, list[str]] = {}
-    for status in (400, 401, 403, *((413, 415) if body else ()), 503):
+    for status in (400, 401, 403, *((413, 415) if body else ()), 429, 503):
         titles.setdefault(status, []).append(_HTTP[status].title)
     for kind in kinds:
         titles.setdefault(SORTS[kind].status, []).append(SORTS[kind].title)

@@ -6,6 +6,7 @@ import secrets
 import string
 import zlib
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -17,6 +18,14 @@ from app.domain.rights import UNLIMITED, Rights
 PREFIX: Final = "evst_"
 _ALPHABET: Final = string.ascii_letters + string.digits
 _ID, _SECRET, _CHECK = 10, 32, 6
+
+
+class KeyState(StrEnum):
+    """Whether a key is good for anything."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,14 +57,27 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_good(self, at: datetime) -> bool:
         """Tell whether it is neither revoked nor expired at `at`."""
-        return self.revoked_at is None and before(at, self.expires_at)
+        return self.state(at) is KeyState.GOOD
+
+    def state(self, at: datetime) -> KeyState:
+        """Derive where it stands at `at`; one that was revoked and would have expired was revoked."""
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        return KeyState.GOOD if before(at, self.expires_at) else KeyState.EXPIRED
+
+    def overlaps(self, at: datetime) -> bool:
+        """Tell whether the secret before the last rotation is good at `at`."""
+        return self.is_good(at) and self.previous_until is not None and at < self.previous_until
 
     def opens(self, key: str, at: datetime, address: str | None = None) -> bool:
         """Tell whether `key` is this key, or the one before it, and good at `at` for a call from `address`."""
-        digest = digest_of(key)
+        return self.knows(digest_of(key), at) and self.rights.allows_from(address)
+
+    def knows(self, digest: str, at: datetime) -> bool:
+        """Tell whether this is the digest of this key, or of the one before it, and good at `at` from somewhere."""
         same = hmac.compare_digest(self.digest, digest)
-        same |= self.is_previous(digest) and self.previous_until is not None and at < self.previous_until
-        return same and self.is_good(at) and self.rights.allows_from(address)
+        same |= self.is_previous(digest) and self.overlaps(at)
+        return same and self.is_good(at)
 
     def is_previous(self, digest: str) -> bool:
         """Tell whether this is the digest of the key before the last rotation."""

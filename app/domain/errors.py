@@ -80,6 +80,10 @@ class KeyNotGood(DomainError):
     """The API key was revoked, or expired, since the call began."""
 
 
+class KeyIsOver(DomainError):
+    """The API key that was to be changed or rotated is revoked or has expired, and stays so."""
+
+
 class MayNot(DomainError):
     """The key's role may not do that."""
 

@@ -116,3 +116,8 @@ def operator_key(operator: str) -> str:
     if din := _DIN_OPERATOR.fullmatch(operator):
         return f"{din[1]}*{din[2]}"
     raise MalformedEvseId(f"{operator!r} is no operator id such as DE*ABC or +49*810")
+
+
+def operator_name(key: str) -> str:
+    """Write an operator's comparison key as an operator id: `DE*ABC`, `+49*810`; the inverse of `operator_key`."""
+    return f"+{key}" if "*" in key else f"{key[:2]}*{key[2:]}"
