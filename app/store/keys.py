@@ -1,7 +1,7 @@
 """The API keys."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -74,16 +74,52 @@ async def all_keys(connection: AsyncConnection) -> list[ApiKey]:
     return [key_from(row) for row in rows]
 
 
-async def revoke(connection: AsyncConnection, key_id: str, at: datetime, actor: str) -> None:
-    """Make a key good for nothing from now on; one that was revoked before stays so.
+async def change(
+    connection: AsyncConnection,
+    key_id: str,
+    decide: Callable[[ApiKey], ApiKey],
+    at: datetime,
+    actor: str,
+    action: str = "change",
+) -> ApiKey:
+    """Store what `decide` makes of a key, which nobody else writes with or changes meanwhile.
 
     Raises:
         KeyNotFound: there is none with that id.
     """
-    if await find(connection, key_id) is None:
+    query = select(_key).where(_key.c.id == key_id).with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
         raise KeyNotFound(f"no key {key_id}")
-    await connection.execute(update(_key).where(_key.c.id == key_id, _key.c.revoked_at.is_(None)).values(revoked_at=at))
-    await _write_audit(connection, at, actor, "revoke", key_id)
+    old = key_from(row)
+    new = decide(old)
+    if new != old:
+        await connection.execute(update(_key).where(_key.c.id == key_id).values(key_values(new)))
+        await _write_audit(connection, at, actor, action, key_id)
+    return new
+
+
+async def revoke(
+    connection: AsyncConnection,
+    key_id: str,
+    at: datetime,
+    actor: str,
+    permit: Callable[[ApiKey], None] = lambda _key: None,
+) -> ApiKey:
+    """Make a key good for nothing from now on; one that was revoked before stays so.
+
+    Whoever writes with it has it locked: this waits, and what they did is committed when it is done. `permit` raises
+    where this key may not be revoked.
+
+    Raises:
+        KeyNotFound: there is none with that id.
+    """
+
+    def decide(old: ApiKey) -> ApiKey:
+        permit(old)
+        return old if old.revoked_at is not None else msgspec.structs.replace(old, revoked_at=at)
+
+    return await change(connection, key_id, decide, at, actor, "revoke")
 
 
 def key_from(row: Any) -> ApiKey:

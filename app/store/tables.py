@@ -382,7 +382,11 @@ class AuditRow(SQLModel, table=True):
     """Who changed what: append-only."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_at", "at"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_audit_at", "at"),
+        Index("ix_audit_actor_id", "actor", "id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int = _key()
     at: datetime

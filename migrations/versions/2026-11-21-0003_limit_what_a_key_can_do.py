@@ -39,6 +39,8 @@ def upgrade() -> None:
         "ix_evse_operator", "evse", ["operator"], sqlite_where=_IN_PRODUCTION, postgresql_where=_IN_PRODUCTION
     )
 
+    op.create_index("ix_audit_actor_id", "audit", ["actor", "id"])
+
     op.create_table(
         "brake",
         sa.Column("name", AutoString(), nullable=False),
@@ -88,6 +90,7 @@ def downgrade() -> None:
     op.execute("UPDATE api_key SET revoked_at = coalesce(revoked_at, created_at) WHERE rights IS NOT NULL")
     for table in ("idempotency", "reference", "brake"):
         op.drop_table(table)
+    op.drop_index("ix_audit_actor_id", table_name="audit")
     op.drop_index("ix_evse_operator", table_name="evse")
     for index in ("braked", "created_by_live", "created_by_id"):
         op.drop_index(f"ix_temporary_status_{index}", table_name="temporary_status")
