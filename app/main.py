@@ -17,13 +17,14 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import channels as registered
-from app.api import batches, brakes, evses, full_loads, health, partners, temporary_statuses
+from app.api import batches, brakes, evses, full_loads, health, keys, partners, temporary_statuses
 from app.api.context import Context
 from app.api.entity_tags import provide_precondition, provide_seen
 from app.api.guards import authorized, only_known_parameters, provide_principal
 from app.api.idempotency import provide_idempotency_key
 from app.api.ocpi.interface import ocpi
 from app.api.problems import HANDLERS
+from app.api.rates import Rates
 from app.channels.channel import Channel
 from app.clock import Clock, SystemClock
 from app.domain.instant import rfc3339
@@ -37,6 +38,7 @@ from app.schedule.reconcile import Reconciler
 from app.settings import PREFIX, Settings
 from app.store import migrating
 from app.store.database import Database, EmbeddedLock
+from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
 from app.store.secrets import Secrets, key_beside
 from app.store.writer import Writer
@@ -91,6 +93,7 @@ class Service:
         )
         self.writer = Writer(self.database, self.clock, committed=self.reconciler.look, brake=settings.brake)
         self.keys = KeyReader(self.database)
+        self.key_uses = KeyUses(self.database, self.clock)
         due: list[Chore] = [Purge(self.database, settings)]
         if settings.reassert_every:
             due.append(Reassertion(self.database, settings.reassert_every, self.dispatcher.promised))
@@ -123,7 +126,14 @@ class Service:
             await self._follow_the_database(patient=True)
             following = asyncio.create_task(self._keep_following(), name="clock")
             stack.push_async_callback(_cancelled, following)
-            for part in (self.dispatcher, self.reconciler, self._housekeeping, self._concerns, self.writer):
+            for part in (
+                self.key_uses,
+                self.dispatcher,
+                self.reconciler,
+                self._housekeeping,
+                self._concerns,
+                self.writer,
+            ):
                 await part.start()
                 stack.push_async_callback(part.stop)
             yield
@@ -175,6 +185,8 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         secrets=service.secrets,
         writer=service.writer,
         keys=service.keys,
+        key_uses=service.key_uses,
+        rates=Rates(service.clock, service.settings.failed_keys_per_minute),
         channels=service.channels,
         look=service.reconciler.look,
         owed=service.dispatcher.promised,
@@ -197,6 +209,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
             partners.Partners,
             full_loads.FullLoads,
             brakes.Brakes,
+            keys.Keys,
         ],
         guards=[authorized, only_known_parameters],
         dependencies={

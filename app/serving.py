@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -30,11 +30,18 @@ class Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: Any, host: str, port: int, *, grace: int = GRACE_SECONDS, tls: ServerTls | None = None
+    app: Any,
+    host: str,
+    port: int,
+    *,
+    grace: int = GRACE_SECONDS,
+    tls: ServerTls | None = None,
+    proxies: Sequence[str] = (),
 ) -> AsyncGenerator[Server]:
     """Serve the ASGI application `app` until the block is left; then finish the requests under way.
 
-    With `tls` by https, and the application finds in its scope who the client proved to be.
+    With `tls` by https, and the application finds in its scope who the client proved to be. What `proxies`, addresses
+    and networks, say of whom they call for is believed; of anybody else it is not.
 
     Raises:
         CannotListen: nothing can listen there.
@@ -48,6 +55,9 @@ async def serving(
         ssl_context_factory=None if context is None else lambda *_: context,
         log_config=None,
         access_log=False,
+        # Said outright: left out, uvicorn believes whoever connects from this machine, or what the environment says.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=grace,
     )
     server = Server(config)

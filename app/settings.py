@@ -2,6 +2,7 @@
 
 import math
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -126,12 +127,37 @@ class Settings(BaseSettings):
         le=timedelta(days=7),
         description="how long a brake holds that took hold, unless operations lifts it",
     )
+    failed_keys_per_minute: int = Field(
+        default=60,
+        ge=1,
+        le=1_000_000,
+        description="calls with a bad key from one address (of IPv6: one /64) that each process answers with 401 "
+        "before it says 429; a good key goes on working",
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="addresses and networks of proxies whose `X-Forwarded-For` is believed, such as "
+        "`10.0.0.5,10.1.0.0/24`; left out: none, and a caller's address is that of whoever connects",
+    )
     public_url: str | None = Field(
         default=None,
         description="where OCPI partners reach this service, such as `https://status.example.com`; left out: where "
         "each of them asked",
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG to ERROR")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str | None) -> str | None:
+        """Refuse all of the world: whoever calls would choose the address that it is taken for."""
+        for one in (value or "").split(",") if value else []:
+            try:
+                network = ip_network(one.strip())
+            except ValueError:
+                raise ValueError(f"{one.strip()!r} is no address or network such as 10.1.0.0/24") from None
+            if network.prefixlen == 0:
+                raise ValueError(f"{one.strip()} would believe anybody: name the proxies")
+        return value
 
     @field_validator("public_url")
     @classmethod
@@ -173,6 +199,11 @@ class Settings(BaseSettings):
             within=self.brake_within,
             hold=self.brake_hold,
         )
+
+    @property
+    def proxies(self) -> list[str]:
+        """The proxies that are believed."""
+        return [one.strip() for one in (self.trusted_proxies or "").split(",") if one.strip()]
 
     @property
     def longest_timeout(self) -> float:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from app.api.rates import Rates
 from app.channels.channel import Channel
 from app.clock import Clock
 from app.settings import Settings
 from app.store.database import Database
+from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
 from app.store.secrets import Secrets
 from app.store.writer import Writer
@@ -26,6 +28,8 @@ class Context:
     secrets: Secrets
     writer: Writer
     keys: KeyReader
+    key_uses: KeyUses
+    rates: Rates
     channels: Mapping[str, Channel]
     look: Callable[[], None]
     owed: Callable[[], None]

@@ -1,7 +1,9 @@
 """Who may call what: one guard in front of every handler, which looks at the key and asks for what the handler does."""
 
+import math
 from typing import Any
 
+import structlog
 from litestar.connection import ASGIConnection, Request
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
@@ -12,6 +14,8 @@ from app.domain.api_key import digest_of, key_id_of
 from app.domain.errors import MalformedValue
 from app.domain.permission import Action, Call, Denied, may
 from app.domain.principal import Principal
+
+log = structlog.get_logger(__name__)
 
 _JSON = {"application/json", "application/merge-patch+json"}
 
@@ -28,7 +32,7 @@ async def authorized(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
         NotAuthorizedException: no key, or one that is mistyped, unknown, revoked, expired or good from elsewhere only
             (all look the same).
         PermissionDeniedException: the key may not do that to anything.
-        HTTPException: 415, a body that is not declared to be JSON.
+        HTTPException: 415, a body that is not declared to be JSON; 429, too many calls.
     """
     method = connection.scope.get("method")
     if method == "OPTIONS":  # the framework's own handler, which only lists the methods
@@ -80,10 +84,28 @@ async def _principal(connection: ASGIConnection[Any, Any, Any, Any]) -> Principa
     if scheme.lower() != "bearer" or not key:
         raise NotAuthorizedException("send Authorization: Bearer <key>", headers={"WWW-Authenticate": "Bearer"})
     context: Context = connection.app.state.context
-    key_id = key_id_of(key)
+    address = None if connection.client is None else connection.client.host
+    key_id, digest = key_id_of(key), digest_of(key)  # the same work, whether the key is known or not
     stored = None if key_id is None else await context.keys.find(key_id)
-    if stored is None:
-        digest_of(key)  # the same work, whether the key is known or not
-    elif stored.opens(key, context.clock.now(), None if connection.client is None else connection.client.host):
-        return stored.principal
+    if stored is not None and stored.knows(digest, context.clock.now()):
+        if stored.rights.allows_from(address):
+            context.key_uses.note(stored.id, digest, address)
+            _not_too_often(context.rates.call(stored.id, stored.rights.rate), "this key may call more often later")
+            return stored.principal
+    else:
+        stored = None
+    # Only what is bad is counted: a good key goes on working from an address where others fail.
+    _not_too_often(context.rates.failure(address), "too many calls from there had a bad key")
+    if stored is not None:
+        log.warning("a good key came from where it may not be used", key=stored.id, address=address)
     raise NotAuthorizedException("this key is not good", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+def _not_too_often(wait: float, detail: str) -> None:
+    """Refuse where there is a time to wait, in seconds.
+
+    Raises:
+        HTTPException: 429, and when to come back.
+    """
+    if wait > 0:
+        raise HTTPException(status_code=429, detail=detail, headers={"Retry-After": str(math.ceil(wait))})

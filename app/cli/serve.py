@@ -43,7 +43,8 @@ def serve(host: str, port: int) -> None:
 async def _serve(settings: Settings, host: str, port: int) -> None:
     stop = asyncio.create_task(stop_asked())
     service = Service(settings)
-    async with service.running(), serving(create_app(service, opens=False), host, port):
+    app = create_app(service, opens=False)
+    async with service.running(), serving(app, host, port, proxies=settings.proxies):
         log.info("serving", url=f"http://{host}:{port}", database=service.database.kind)
         received = await stop
         service.stopping = True

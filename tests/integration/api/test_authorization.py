@@ -28,7 +28,7 @@ from tests.integration.api.calls import (
     register,
 )
 
-PATH_PARAMETERS = {"id": "1", "ref": "r", "evseId": "DE*ABC*E1", "name": "app"}
+PATH_PARAMETERS = {"id": "1", "ref": "r", "evseId": "DE*ABC*E1", "name": "app", "keyId": "k"}
 OPEN = {
     ("GET", path)
     for path in ("/health/live", "/health/ready", "/openapi/openapi.json", "/openapi/{path:str}", "/openapi")
