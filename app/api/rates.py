@@ -9,6 +9,7 @@ import msgspec
 from app.clock import Clock
 
 MOST: Final = 10_000  #: callers remembered in each table; beyond that the one that has called least lately is forgotten
+_HAIR: Final = 1e-9  #: of a call: sums of fractions come out a little short
 
 
 class _Bucket(msgspec.Struct):
@@ -40,8 +41,8 @@ class Buckets:
         self._buckets.move_to_end(caller)
         bucket.left = min(bucket.left + (now - bucket.at) * rate / 60, rate)
         bucket.at = now
-        if bucket.left < 1:
-            return (1 - bucket.left) * 60 / rate
+        if bucket.left < 1 - _HAIR:
+            return round((1 - bucket.left) * 60 / rate, 6)
         bucket.left -= 1
         return 0.0
 
