@@ -10,9 +10,12 @@ from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.evses import evses
 from app.cli.full_load import full_load
+from app.cli.key_reports import list_
+from app.cli.key_reports import show as show_key
 from app.cli.keys import keys
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
+from app.cli.panic import panic
 from app.cli.partners import partners
 from app.cli.serve import serve
 from app.cli.temporary_statuses import set_
@@ -48,6 +51,8 @@ for command in (serve, demo, migrate, doctor, keys, brakes, evses, partners, set
     group.add_command(command)
 for command in (show, change, remove, full_load):
     partners.add_command(command)
+for command in (list_, show_key, panic):
+    keys.add_command(command)
 
 
 def main() -> None:
