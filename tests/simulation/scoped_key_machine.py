@@ -69,7 +69,7 @@ ends = st.sampled_from([None, 1, 30, 31, 60, 61, 90, 121, 60 * 24, -1])
 kinds = st.sampled_from([*range(8), *(kind.value for kind in Kind)])
 written = st.sampled_from([*range(24), *WRITTEN])
 refs = st.sampled_from(["a", "b", "c"])
-nth = st.integers(0, 30)
+nth = st.integers(0, 5)
 limits = st.fixed_dictionaries(
     {
         "kinds": st.lists(st.sampled_from(Kind), min_size=1, unique=True).map(tuple),
@@ -108,10 +108,13 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         client = self._operations if by_operations else self._client
         self._do(self._call(client, "POST", STATUSES, json=self._asked(evse, kind, begin, end)))
 
-    @rule(kind=kinds, begin=begins, end=ends)
-    def plans_everywhere_at_once(self, kind: str | int, begin: int | None, end: int | None) -> None:
+    @rule(kind=kinds, begin=begins, end=ends, in_one_call=st.booleans())
+    def plans_everywhere_at_once(self, kind: str | int, begin: int | None, end: int | None, in_one_call: bool) -> None:
         async def all_at_once() -> None:
             bodies = [self._asked(evse, kind, begin, end) for evse in WRITTEN]
+            if in_one_call:
+                await self._call(self._client, "POST", f"{STATUSES}/batch", json={"items": bodies})
+                return
             await asyncio.gather(*(self._call(self._client, "POST", STATUSES, json=one) for one in bodies))
 
         self._do(all_at_once())
@@ -132,11 +135,11 @@ class ScopedKeyMachine(RuleBasedStateMachine):
             different["validFrom"] = self._time(begin)
         if end is not None or opens_the_end:
             different["validTo"] = self._time(end)
-        self._do(self._call(self._client, "PATCH", f"{STATUSES}/{number}", json=different))
+        self._do(self._call(self._client, "PATCH", f"{STATUSES}/{self._id(number)}", json=different))
 
     @rule(number=nth)
     def ends(self, number: int) -> None:
-        self._do(self._call(self._client, "DELETE", f"{STATUSES}/{number}"))
+        self._do(self._call(self._client, "DELETE", f"{STATUSES}/{self._id(number)}"))
 
     @rule(ref=refs)
     def ends_by_reference(self, ref: str) -> None:
@@ -183,6 +186,7 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         self._mine, self._client = await self._holder(app, self._role, rights)
         _, self._operations = await self._holder(app, Role.OPERATIONS, Rights())
         self._others: dict[int, dict[str, Any]] = {}
+        self._made: list[int] = []
 
     async def _holder(self, app: Any, role: Role, rights: Rights) -> tuple[str, httpx.AsyncClient]:
         key_id, key = new_key()
@@ -202,6 +206,9 @@ class ScopedKeyMachine(RuleBasedStateMachine):
     async def _call(self, client: httpx.AsyncClient, method: str, path: str, **asked: Any) -> None:
         answer = await client.request(method, path, **asked)
         assert answer.status_code < 500, answer.text
+        if answer.status_code in {200, 201} and method in {"POST", "PUT"}:
+            answered = answer.json().get("items", [answer.json()])
+            self._made += [one["id"] for one in answered if one["id"] is not None]
 
     async def _nothing(self) -> None: ...
 
@@ -212,6 +219,10 @@ class ScopedKeyMachine(RuleBasedStateMachine):
 
     def _evse(self, evse: str | int) -> str:
         return evse if isinstance(evse, str) else sorted(self._reach)[evse % len(self._reach)]
+
+    def _id(self, number: int) -> int:
+        """One of the last that were made, by whomever."""
+        return self._made[-1 - number % len(self._made)] if self._made else number
 
     def _kind(self, kind: str | int) -> str:
         return kind if isinstance(kind, str) else self._limits["kinds"][kind % len(self._limits["kinds"])]
