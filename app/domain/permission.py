@@ -199,7 +199,7 @@ def _may_want(principal: Principal, wanted: Wanted) -> Allowed | Denied:
         allowed = [kind for kind in rights.kinds if kind in KINDS[principal.role]]
         return Denied(Why.KIND, f"this key may only say {', '.join(allowed) or 'nothing'}")
     if end is None:
-        if not rights.open_ended:
+        if not rights.open_ended or rights.longest is not None:
             return Denied(Why.OPEN_ENDED, "this key may not leave the end open: send validTo, and renew it in time")
     elif rights.longest is not None and end - max(begin, wanted.at) > rights.longest:
         return Denied(Why.TOO_LONG, f"this key may not say anything for longer than {_said(rights.longest)} ahead")

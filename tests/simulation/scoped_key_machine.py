@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 import httpx
 from cryptography.fernet import Fernet
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from pydantic import SecretStr
 
 from app.domain.api_key import ApiKey, digest_of, new_key
@@ -64,12 +64,14 @@ SCOPES: Final[list[tuple[Callable[[dict[str, int]], Scope], set[str]]]] = [
 ]
 
 begins = st.sampled_from([None, None, -60, 0, 1, 4, 6, 30, 59, 60, 61, 90, 60 * 24])
-ends = st.sampled_from([None, 1, 30, 31, 60, 61, 90, 121, 60 * 24, -1])
+#: How long after its beginning, or after now, it ends.
+lengths = st.sampled_from([None, 1, 5, 29, 30, 31, 60, 61, 121, -1])
 #: Most often what fits the key, or hardly any call would come through.
 kinds = st.sampled_from([*range(8), *(kind.value for kind in Kind)])
 written = st.sampled_from([*range(24), *WRITTEN])
 refs = st.sampled_from(["a", "b", "c"])
-nth = st.integers(0, 5)
+_OWN: Final = 8
+nth = st.integers(0, _OWN + 1)
 limits = st.fixed_dictionaries(
     {
         "kinds": st.lists(st.sampled_from(Kind), min_size=1, unique=True).map(tuple),
@@ -99,19 +101,35 @@ class ScopedKeyMachine(RuleBasedStateMachine):
     )
     def opens(self, role: Role, limits: dict[str, Any], scope: int) -> None:
         self._role = role
+        if role is Role.INGEST:
+            limits["kinds"] = (Kind.BLOCKED, *limits["kinds"])  # or it could say nothing at all
         self._limits = limits
         self._reach = SCOPES[scope][1]
         self._do(self._open(SCOPES[scope][0]))
 
-    @rule(evse=written, kind=kinds, begin=begins, end=ends, by_operations=st.sampled_from([False, False, False, True]))
-    def plans(self, evse: str | int, kind: str | int, begin: int | None, end: int | None, by_operations: bool) -> None:
+    @rule(
+        evse=written,
+        kind=kinds,
+        begin=begins,
+        length=lengths,
+        by_operations=st.sampled_from([False, False, False, True]),
+    )
+    def plans(
+        self, evse: str | int, kind: str | int, begin: int | None, length: int | None, by_operations: bool
+    ) -> None:
         client = self._operations if by_operations else self._client
-        self._do(self._call(client, "POST", STATUSES, json=self._asked(evse, kind, begin, end)))
+        self._do(self._call(client, "POST", STATUSES, json=self._asked(evse, kind, begin, length)))
 
-    @rule(kind=kinds, begin=begins, end=ends, in_one_call=st.booleans())
-    def plans_everywhere_at_once(self, kind: str | int, begin: int | None, end: int | None, in_one_call: bool) -> None:
+    @rule(evse=st.integers(0, 7), kind=st.integers(0, 7), length=st.sampled_from([1, 29, 30]))
+    def plans_what_it_may(self, evse: int, kind: int, length: int) -> None:
+        self._do(self._call(self._client, "POST", STATUSES, json=self._asked(evse, kind, None, length)))
+
+    @rule(kind=kinds, begin=begins, length=lengths, in_one_call=st.booleans())
+    def plans_everywhere_at_once(
+        self, kind: str | int, begin: int | None, length: int | None, in_one_call: bool
+    ) -> None:
         async def all_at_once() -> None:
-            bodies = [self._asked(evse, kind, begin, end) for evse in WRITTEN]
+            bodies = [self._asked(evse, kind, begin, length) for evse in WRITTEN]
             if in_one_call:
                 await self._call(self._client, "POST", f"{STATUSES}/batch", json={"items": bodies})
                 return
@@ -119,24 +137,56 @@ class ScopedKeyMachine(RuleBasedStateMachine):
 
         self._do(all_at_once())
 
-    @rule(ref=refs, evse=written, kind=kinds, begin=begins, end=ends, version=st.none() | st.integers(0, 3))
+    @rule(
+        ref=refs,
+        evse=written,
+        kind=kinds,
+        begin=begins,
+        length=lengths,
+        version=st.sampled_from([None, None, None, 0, 1, 2]),
+    )
     def plans_by_reference(
-        self, ref: str, evse: str | int, kind: str | int, begin: int | None, end: int | None, version: int | None
+        self, ref: str, evse: str | int, kind: str | int, begin: int | None, length: int | None, version: int | None
     ) -> None:
-        asked = self._asked(evse, kind, begin, end) | ({} if version is None else {"sourceVersion": version})
+        asked = self._asked(evse, kind, begin, length) | ({} if version is None else {"sourceVersion": version})
         self._do(self._call(self._client, "PUT", f"{STATUSES}/by-ref/{ref}", json=asked))
 
-    @rule(number=nth, kind=st.none() | kinds, begin=begins, end=ends, opens_the_end=st.booleans())
+    @precondition(lambda self: self._made[0])
+    @rule(number=nth, kind=st.none() | kinds, begin=begins, length=lengths, opens_the_end=st.booleans())
     def changes(
-        self, number: int, kind: str | int | None, begin: int | None, end: int | None, opens_the_end: bool
+        self, number: int, kind: str | int | None, begin: int | None, length: int | None, opens_the_end: bool
     ) -> None:
         different: dict[str, Any] = {} if kind is None else {"temporaryStatus": self._kind(kind)}
         if begin is not None:
             different["validFrom"] = self._time(begin)
-        if end is not None or opens_the_end:
-            different["validTo"] = self._time(end)
+        if length is not None or opens_the_end:
+            different["validTo"] = self._end(begin, length)
         self._do(self._call(self._client, "PATCH", f"{STATUSES}/{self._id(number)}", json=different))
 
+    @precondition(lambda self: self._made[0])
+    @rule(number=st.integers(0, 2), length=st.sampled_from([None, 1, 29, 30, 31, 60, 61, 90]))
+    def renews(self, number: int, length: int | None) -> None:
+        asked = {"validTo": self._end(None, length)}
+        self._do(self._call(self._client, "PATCH", f"{STATUSES}/{self._id(number)}", json=asked))
+
+    @precondition(lambda self: self._made[0])
+    @rule(number=st.integers(0, 4), begin=st.sampled_from([0, 1, 6, 30, 59, 60, 61]))
+    def moves_what_is_planned(self, number: int, begin: int) -> None:
+        asked = {"validFrom": self._time(begin), "validTo": self._end(begin, 30)}
+        self._do(self._call(self._client, "PATCH", f"{STATUSES}/{self._id(number)}", json=asked))
+
+    @rule(
+        ref=refs, evse=st.integers(0, 2), kind=st.integers(0, 2), begin=st.sampled_from([None, 1, 60]), length=lengths
+    )
+    def keeps_a_lease(self, ref: str, evse: int, kind: int, begin: int | None, length: int | None) -> None:
+        asked = self._asked(evse, kind, begin, length)
+        self._do(self._call(self._client, "PUT", f"{STATUSES}/by-ref/{ref}", json=asked))
+
+    @rule(evse=st.integers(0, 7), begin=st.sampled_from([1, 5, 59, 60]))
+    def plans_ahead(self, evse: int, begin: int) -> None:
+        self._do(self._call(self._client, "POST", STATUSES, json=self._asked(evse, 0, begin, 30)))
+
+    @precondition(lambda self: self._made[0])
     @rule(number=nth)
     def ends(self, number: int) -> None:
         self._do(self._call(self._client, "DELETE", f"{STATUSES}/{self._id(number)}"))
@@ -186,7 +236,7 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         self._mine, self._client = await self._holder(app, self._role, rights)
         _, self._operations = await self._holder(app, Role.OPERATIONS, Rights())
         self._others: dict[int, dict[str, Any]] = {}
-        self._made: list[int] = []
+        self._made: tuple[list[int], list[int]] = ([], [])
 
     async def _holder(self, app: Any, role: Role, rights: Rights) -> tuple[str, httpx.AsyncClient]:
         key_id, key = new_key()
@@ -208,27 +258,32 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         assert answer.status_code < 500, answer.text
         if answer.status_code in {200, 201} and method in {"POST", "PUT"}:
             answered = answer.json().get("items", [answer.json()])
-            self._made += [one["id"] for one in answered if one["id"] is not None]
+            made = [one["id"] for one in answered if one["id"] is not None]
+            self._made[client is self._operations] += made
 
     async def _nothing(self) -> None: ...
 
-    def _asked(self, evse: str | int, kind: str | int, begin: int | None, end: int | None) -> dict[str, Any]:
+    def _asked(self, evse: str | int, kind: str | int, begin: int | None, length: int | None) -> dict[str, Any]:
         asked = {"evseId": self._evse(evse), "temporaryStatus": self._kind(kind)}
-        times = {"validFrom": self._time(begin), "validTo": self._time(end)}
+        times = {"validFrom": self._time(begin), "validTo": self._end(begin, length)}
         return asked | {name: value for name, value in times.items() if value is not None}
 
     def _evse(self, evse: str | int) -> str:
         return evse if isinstance(evse, str) else sorted(self._reach)[evse % len(self._reach)]
 
     def _id(self, number: int) -> int:
-        """One of the last that were made, by whomever."""
-        return self._made[-1 - number % len(self._made)] if self._made else number
+        """One of the last that were made: most often one of its own."""
+        made = self._made[number >= _OWN]
+        return made[-1 - number % len(made)] if made else number
 
     def _kind(self, kind: str | int) -> str:
         return kind if isinstance(kind, str) else self._limits["kinds"][kind % len(self._limits["kinds"])]
 
     def _time(self, minutes: int | None) -> str | None:
         return None if minutes is None else rfc3339(self._clock.now() + minutes * MINUTE)
+
+    def _end(self, begin: int | None, length: int | None) -> str | None:
+        return None if length is None else self._time(max(begin or 0, 0) + length)
 
     # The judge
 
@@ -249,7 +304,7 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         assert self._names[row["evse"]] in self._reach, row
         assert Kind(row["kind"]) in limits["kinds"], row
         assert self._role is not Role.INGEST or row["kind"] == "BLOCKED", row
-        assert end is not None or limits["open_ended"], row
+        assert end is not None or (limits["open_ended"] and limits["longest"] is None), row
         if end is not None and limits["longest"] is not None:
             assert end - max(begin, now) <= limits["longest"], row
         if limits["furthest"] is not None:
