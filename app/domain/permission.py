@@ -211,9 +211,14 @@ def _may_want(principal: Principal, wanted: Wanted) -> Allowed | Denied:
 
 
 def _is_over(principal: Principal, action: Action, key: ApiKey) -> bool:
-    """Below admins a key reaches only keys below its own rank, and nobody reaches further than their own scope."""
+    """Below admins a key reaches only keys below its own rank, and nobody reaches further than their own scope.
+
+    Nobody makes a key, nor gets the secret of one, that may say more than they: what limits a key it cannot shake off.
+    """
     if not principal.rights.scope.includes(key.rights.scope):
         return False
+    if action is Action.ISSUE_KEYS:
+        return principal.rights.includes(key.rights)
     return principal.role is Role.ADMIN or action is Action.SEE_KEYS or key.role not in TRUSTED
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeVar
 
 import msgspec
 
@@ -10,6 +11,8 @@ from app.domain.errors import MalformedValue
 from app.domain.interval import Interval
 from app.domain.scope import EVERYTHING, Scope
 from app.domain.status import Kind
+
+Limit = TypeVar("Limit", int, timedelta)
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,6 +35,20 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     networks: tuple[str, ...] = ()
     rate: int | None = None
 
+    def includes(self, other: "Rights") -> bool:
+        """Tell whether whoever has `other` can surely say nothing that these do not let them say.
+
+        From where and how often is no part of that: a key that lies elsewhere is called from elsewhere.
+        """
+        return (
+            self.scope.includes(other.scope)
+            and set(other.kinds) <= set(self.kinds)
+            and _within(other.longest, self.longest)
+            and _within(other.furthest, self.furthest)
+            and _within(other.most_active, self.most_active)
+            and self.open_ended >= other.open_ended
+        )
+
     def allows_from(self, address: str | None) -> bool:
         """Tell whether a call may come from `address`, an IPv4 one in IPv6's clothes too."""
         if not self.networks:
@@ -46,6 +63,10 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 UNLIMITED = Rights()
+
+
+def _within(theirs: Limit | None, ours: Limit | None) -> bool:
+    return ours is None or (theirs is not None and theirs <= ours)
 
 
 def network_of(text: str) -> IPv4Network | IPv6Network:
