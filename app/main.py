@@ -20,7 +20,7 @@ from app import channels as registered
 from app.api import batches, brakes, evses, full_loads, health, keys, partners, temporary_statuses
 from app.api.context import Context
 from app.api.entity_tags import provide_precondition, provide_seen
-from app.api.guards import authorized, only_known_parameters, provide_principal
+from app.api.guards import authorized, only_known_parameters, provide_principal, roles_described
 from app.api.idempotency import provide_idempotency_key
 from app.api.ocpi.interface import ocpi
 from app.api.problems import HANDLERS
@@ -233,7 +233,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
             use_handler_docstrings=True,
             render_plugins=[JsonRenderPlugin()],
             components=Components(
-                security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description="An API key")}
+                security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description=roles_described())}
             ),
         ),
         logging_config=None,

@@ -6,18 +6,50 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+import msgspec
+
 from app.channels import REGISTER
+from app.domain.permission import KINDS, Action, Allowed, Call, Denied, On, may
 from app.domain.presentation import PRECEDENCE, What
-from app.domain.status import ActualStatus
+from app.domain.principal import Principal, Role
+from app.domain.status import ActualStatus, Kind
+from app.domain.temporary_status import TemporaryStatus
 from app.settings import PREFIX, Settings
+from tests.unit.builders import evse, temporary_status
 
 README = Path(__file__).parent.parent / "README.md"
+_EVSE = evse()
 _CHANNELS = "| driver app | Hubject (OICP 2.3) | OCPI 2.2.1 |"
 
 
 def shows(title: str, whats: Iterable[What]) -> str:
     rows = [[what.value, *(channel.shows(what) or "nothing" for channel in REGISTER.values())] for what in whats]
     return "\n".join([f"| {title} {_CHANNELS}", "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def rights() -> str:
+    rows = [[action.value, *(_may(role, action) for role in Role)] for action in Action]
+    head = [f"| who may … | {' | '.join(f'`{role}`' for role in Role)} |", "|---" * (len(Role) + 1) + "|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _may(role: Role, action: Action) -> str:
+    """What a key with a role may do, as the one decision says when it is asked."""
+    by = Principal("mine", role)
+    if isinstance(may(by, action, Call()), Denied):
+        return ""
+    if action is Action.PLAN:
+        return "yes" if KINDS[role] == set(Kind) else " ".join(f"`{kind}`" for kind in Kind if kind in KINDS[role])
+    if action not in {Action.SEE, Action.CHANGE, Action.END}:
+        return "yes"
+    others = {kind for kind in Kind if isinstance(may(by, action, On(_EVSE, _window(kind))), Allowed)}
+    if others == set(Kind):
+        return "all"
+    return " and ".join(["its own", *(f"every `{kind}`" for kind in Kind if kind in others)])
+
+
+def _window(kind: Kind) -> TemporaryStatus:
+    return msgspec.structs.replace(temporary_status(kind=kind), created_by="somebody else")
 
 
 def settings() -> str:
@@ -32,6 +64,7 @@ def tables() -> dict[str, str]:
     return {
         "temporary statuses": shows("temporary status", PRECEDENCE),
         "actual statuses": shows("stored", ActualStatus),
+        "rights": rights(),
         "settings": settings(),
     }
 

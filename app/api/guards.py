@@ -12,8 +12,8 @@ from litestar.params import QueryParameter
 from app.api.context import Context
 from app.domain.api_key import digest_of, key_id_of
 from app.domain.errors import MalformedValue
-from app.domain.permission import Action, Call, Denied, may
-from app.domain.principal import Principal
+from app.domain.permission import ROLES, Action, Call, Denied, may
+from app.domain.principal import Principal, Role
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,20 @@ _JSON = {"application/json", "application/merge-patch+json"}
 def needs(action: Action) -> dict[str, Action]:
     """The `opt` of a handler: what it does, which a key must be allowed to."""
     return {"action": action}
+
+
+def roles_described() -> str:
+    """What a key may do by its role, for whoever reads the API's description."""
+    lines = [f"- `{role}`: {'; '.join(action for action in Action if role in ROLES[action])}" for role in Role]
+    return "\n".join(
+        [
+            "An API key. By its role it may:",
+            "",
+            *lines,
+            "",
+            "That is for the EVSEs that it is good for: others, and what it may not see, look as if not there.",
+        ]
+    )
 
 
 async def authorized(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
