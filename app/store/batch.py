@@ -26,7 +26,7 @@ from app.store.batched_keys import Asked, BatchedKeys
 from app.store.batched_locations import BatchedLocations
 from app.store.batched_references import BatchedReferences
 from app.store.due import AT_ONCE, mark_due
-from app.store.finding import chosen, everybody, live_temporary
+from app.store.finding import chosen, everybody, live_temporary, of_owners
 from app.store.rows import (
     evse_from,
     evse_values,
@@ -214,9 +214,8 @@ class Batch:
         if temporary_ids:
             conditions.append(_temporary.c.id.in_(temporary_ids))
         if refs:
-            conditions.append(
-                and_(tuple_(_temporary.c.created_by, _temporary.c.ref).in_(refs), _temporary.c.ended_at.is_(None))
-            )
+            theirs = of_owners(_temporary.c.created_by, _temporary.c.ref, refs)
+            conditions.append(and_(theirs, _temporary.c.ended_at.is_(None)))
         if keys := {one.key for need in needs if need.changes_live for one in need.evse_ids}:
             # In the one statement that locks, so that two replicas never take the same rows in different orders.
             conditions.append(live_temporary(select(_evse.c.id).where(_evse.c.evse_id_key.in_(keys)), self.at))

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.store.finding import of_owners
 from app.store.tables import metadata
 
 _idempotency: Final = metadata.tables["idempotency"]
@@ -40,7 +41,7 @@ class BatchedAnswers:
             return
         row = _idempotency.c
         query = select(row.owner, row.key, row.digest, row.status, row.answer)
-        for owner, key, *kept in await connection.execute(query.where(tuple_(row.owner, row.key).in_(keys))):
+        for owner, key, *kept in await connection.execute(query.where(of_owners(row.owner, row.key, keys))):
             self._known[owner, key] = Kept(*kept)
 
     async def write(self, connection: AsyncConnection, at: datetime) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, bindparam, select, tuple_, update
+from sqlalchemy import RowMapping, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.reference import Reference
+from app.store.finding import of_owners
 from app.store.tables import metadata
 
 _reference: Final = metadata.tables["reference"]
@@ -34,7 +35,7 @@ class BatchedReferences:
     async def load(self, connection: AsyncConnection, refs: Collection[tuple[str, str]]) -> None:
         if not refs:
             return
-        named = tuple_(_reference.c.owner, _reference.c.ref).in_(refs)
+        named = of_owners(_reference.c.owner, _reference.c.ref, refs)
         query = select(_reference).where(named).order_by(_reference.c.id).with_for_update()
         for row in (await connection.execute(query)).mappings():
             key = row["owner"], row["ref"]

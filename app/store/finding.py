@@ -1,5 +1,6 @@
-"""Which EVSE a written EVSE ID names, and what lives on an EVSE: asked by whoever writes and whoever reads."""
+"""Which EVSE a written EVSE ID names, what lives on an EVSE, and what a key named: asked by whoever writes or reads."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
@@ -46,3 +47,13 @@ def live_temporary(evses: Iterable[int] | Select[Any], at: datetime) -> ColumnEl
         _temporary.c.ended_at.is_(None),
         or_(_temporary.c.valid_to.is_(None), _temporary.c.valid_to > at),
     )
+
+
+def of_owners(
+    owner: ColumnElement[str], name: ColumnElement[str], pairs: Iterable[tuple[str, str]]
+) -> ColumnElement[bool]:
+    """The condition for these pairs of owner and name. SQLite finds no pair through an index, but each by itself."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for one, its in sorted(pairs):
+        names[one].append(its)
+    return or_(*(and_(owner == one, name.in_(its)) for one, its in names.items()))

@@ -15,6 +15,9 @@ from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
 from app.store import deliveries, partners, presented, reading
+from app.store.batch import Batch, Needs
+from app.store.batched_answers import BatchedAnswers
+from app.store.batched_references import BatchedReferences
 from app.store.database import Database
 from app.store.due import mark_due
 from app.store.rows import delivery_values
@@ -55,6 +58,14 @@ async def filled(database: Database, clock: FrozenClock) -> tuple[Database, Part
         await connection.execute(update.values(recheck_at=START + HOUR))
         await connection.execute(update.where(tables["presented"].c.evse % 100 == 1).values(recheck_at=START))
         await connection.execute(tables["delivery"].insert(), owed)
+        of_calls = [{"owner": f"key-{number % 10}", "at": START} for number in range(COUNT)]
+        refs = [{**one, "ref": str(number), "blind": False} for number, one in enumerate(of_calls)]
+        told = [
+            {**one, "key": str(number), "digest": "d", "status": 201, "answer": "{}"}
+            for number, one in enumerate(of_calls)
+        ]
+        await connection.execute(tables["reference"].insert(), refs)
+        await connection.execute(tables["idempotency"].insert(), told)
         if not database.embedded:
             await connection.exec_driver_sql("ANALYZE")
     return database, receivers[0]
@@ -151,6 +162,18 @@ async def fleet_at_sites(connection: AsyncConnection, _partner: Partner) -> None
     assert await reading.fleet(connection, reading.FleetQuery(scope=scope)) == []
 
 
+async def references(connection: AsyncConnection, _partner: Partner) -> None:
+    await BatchedReferences().load(connection, [("key-7", "7"), ("key-8", "8")])
+
+
+async def answers(connection: AsyncConnection, _partner: Partner) -> None:
+    await BatchedAnswers().load(connection, [("key-7", "7"), ("key-8", "8")])
+
+
+async def by_ref(connection: AsyncConnection, _partner: Partner) -> None:
+    await Batch(START).load(connection, [Needs(refs=(("key-7", "7"), ("key-8", "8")))])
+
+
 CASES: Final[list[tuple[Query, str, str, str]]] = [
     (take_due, "ix_presented_recheck_at", "(recheck_at<?)", "Index Cond: (recheck_at <= "),
     (claim, "ix_delivery_owed", "(partner=? AND next_at<?)", "Index Cond: ((partner = "),
@@ -162,6 +185,9 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (settle, "delivery", "(partner=? AND evse=?)", "Index Cond: ((partner = "),
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
+    (by_ref, "temporary_status", "(created_by=? AND ref=?)", "Index Cond: "),
+    (references, "uq_reference_owner_ref", "(owner=? AND ref=?)", "Index Cond: "),
+    (answers, "uq_idempotency_owner_key", "(owner=? AND key=?)", "Index Cond: "),
     (owe_active_anew, "presented", "(partner=? AND evse", "Index Cond: "),
     (list_own, "ix_temporary_status_created_by_id", "(created_by=? AND id>?)", "Index Cond: (((created_by)::text = "),
     (list_at_sites, "ix_evse_location_country_party", "(evse=? AND id>?)", "Index Cond: ((evse = evse.id) AND (id > "),
@@ -188,6 +214,9 @@ async def test_everything_is_found_through_its_index(filled: tuple[Database, Par
         assert (on_sqlite if database.embedded else on_postgresql) in plan, query.__name__
         # No table is read from end to end, whatever else the plan does beside it.
         for table in ("presented", "delivery", "temporary_status", "evse"):
+
+
+        for table in ("presented", "delivery", "temporary_status", "reference", "idempotency"):
             assert f"Seq Scan on {table}" not in plan, query.__name__
             assert not any(line.startswith(f"SCAN {table}") and "USING" not in line for line in plan.splitlines()), plan
 
