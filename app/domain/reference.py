@@ -76,7 +76,7 @@ def cancelled(known: Reference | None, version: SourceVersion | None, at: dateti
         raise StaleVersion(f"{_said(known)} is known already", field=_name(version))
     if known.is_final(at):  # it outdoes this one too, for the rest of its day
         return msgspec.structs.replace(known, at=at, version=version)
-    if known.version == version and known.cancelled_at is not None and not known.blind:
+    if known.version == version and known.cancelled_at is not None:
         return known
     return Reference(at=at, version=version, cancelled_at=at)
 

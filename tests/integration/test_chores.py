@@ -15,7 +15,7 @@ from app.store.database import Database
 from app.store.due import AT_ONCE
 from app.store.tables import metadata
 from app.store.writer import Writer
-from tests.builders import HOUR, MINUTE, register, stored
+from tests.builders import HOUR, MINUTE, SENSOR, register, stored
 from tests.clock import START, FrozenClock
 
 DAY = timedelta(days=1)
@@ -183,6 +183,37 @@ async def test_what_is_older_than_it_is_kept_is_purged_every_hour(
         await house.do_what_is_due()
     assert await ages(database) == [DAY, 90 * DAY - 2 * HOUR]
     assert [one["presented_change"] for one in said] == [2]
+
+
+async def test_what_is_known_of_calls_that_may_come_again_is_forgotten_too(
+    database: Database, writer: Writer, clock: FrozenClock
+) -> None:
+    mine = {"owner": SENSOR.id}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "reference": [{"ref": str(age), "at": START - age * DAY, "blind": True} for age in (89, 90, 91)],
+        "idempotency": [
+            {"key": str(age), "at": START - age * DAY, "digest": "d", "status": 201, "answer": "{}"}
+            for age in (1, 2, 3)
+        ],
+    }
+    async with database.write() as connection:
+        for table, values in rows.items():
+            await connection.execute(metadata.tables[table].insert(), [mine | one for one in values])
+    house = keeping(database, clock, Purge(database, Settings(database_url="sqlite:///unused")))
+    await house.do_what_is_due()  # the first run only takes note
+    clock.advance(HOUR)
+    with capture_logs():
+        await house.do_what_is_due()
+    assert [row["ref"] for row in await stored(database, "reference")] == ["89"]
+    assert [row["key"] for row in await stored(database, "idempotency")] == ["1"]
+
+
+@pytest.mark.parametrize("setting", ["references_kept", "idempotency_kept"])
+def test_calls_may_come_again_for_a_day_at_least(setting: str) -> None:
+    kept: dict[str, Any] = {setting: DAY - MINUTE}
+    assert getattr(Settings(**(kept | {setting: DAY})), setting) == DAY
+    with pytest.raises(ValueError, match=setting):
+        Settings(**kept)
 
 
 async def test_more_than_one_slice_is_purged_in_one_run(

@@ -35,6 +35,7 @@ field_names = st.sampled_from(
     [
         "evseId", "temporaryStatus", "validFrom", "validTo", "appliesWhen", "reason", "status", "observedAt", "uid",
         "deploymentState", "locationId", "countryCode", "partyId", "name", "channel", "configuration", "paused", "id",
+        "items", "sourceVersion", "sourceUpdatedAt",
     ]
 )  # fmt: skip
 nearly_right = st.dictionaries(field_names, scalars | documents, max_size=6)
@@ -42,11 +43,13 @@ windows = st.fixed_dictionaries(
     {"evseId": st.just(EVSE), "temporaryStatus": st.sampled_from(["BLOCKED", "RESERVED"])},
     optional={"validFrom": scalars, "validTo": scalars, "appliesWhen": scalars, "reason": scalars},
 )
-bodies = st.binary(max_size=200) | (documents | nearly_right | windows | st.lists(nearly_right, max_size=3)).map(
-    lambda document: json.dumps(document).encode()
-)
+batches = st.fixed_dictionaries({"items": st.lists(windows | nearly_right, max_size=3)})
+bodies = st.binary(max_size=200) | (
+    documents | nearly_right | windows | batches | st.lists(nearly_right, max_size=3)
+).map(lambda document: json.dumps(document).encode())
 TAKE_A_BODY = [
     ("POST", STATUSES),
+    ("POST", f"{STATUSES}/batch"),
     ("PATCH", f"{STATUSES}/1"),
     ("PUT", f"{STATUSES}/by-ref/r"),
     ("PUT", f"{EVSES}/DE*ABC*E3"),
@@ -105,6 +108,8 @@ async def test_any_address(admin: Client, service: Service, written: bytes) -> N
     ):
         judge(await admin.get(address))
     judge(await admin.put(f"{EVSES}/{part}", json={"deploymentState": part}))
-    key = b"Bearer " + written.replace(b"\r", b"").replace(b"\n", b"")
-    judge(await admin.get(EVSES, headers=[(b"Authorization", key)]))
+    header = written.replace(b"\r", b"").replace(b"\n", b"")
+    judge(await admin.get(f"{STATUSES}/1", headers=[(b"If-None-Match", header)]))
+    judge(await admin.delete(f"{STATUSES}/by-ref/x", headers=[(b"If-Match", header)]))
+    judge(await admin.get(EVSES, headers=[(b"Authorization", b"Bearer " + header)]))
     assert await traces(service) == before
