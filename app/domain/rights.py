@@ -20,9 +20,9 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `longest` is how far ahead a temporary status may end: of its beginning, or of now once it has begun. So a sensor
     may renew one for days, and yet nothing outlives the sensor for longer. `furthest` is how far ahead it may begin.
-    `most_active` is how many the key may have in effect at one instant. `final_cancel`: a reference that was ended
-    stays so for a day, unless a newer source version comes. `networks` are CIDR blocks that calls may come from, any
-    where there are none. `rate` is calls a minute, in each process.
+    `most_active` is how many the key may have in effect at one instant. `final_cancel`: a reference that was
+    cancelled without a source version stays so for a day, whatever comes. `networks` are CIDR blocks that calls may
+    come from, any where there are none. `rate` is calls a minute, in each process.
     """
 
     scope: Scope = EVERYTHING

@@ -53,6 +53,15 @@ async def test_what_was_planned_by_one_is_an_evses_own_for_the_next(admin: Clien
     assert ids(evse["temporaryStatuses"]) == [items[0]["id"], items[2]["id"]]
 
 
+async def test_a_batch_gets_no_further_than_the_brake_lets_single_calls(admin: Client, sensor: Client) -> None:
+    evses = [f"DE*ABC*E{number}" for number in range(1, 13)]
+    for one in evses[1:]:
+        await register(admin, one)
+    items = good(await post(sensor, *({**ITEM, "evseId": one} for one in evses)))["items"]
+    assert [one["status"] for one in items] == [201] * 5 + [429] * 7
+    assert {one["type"] for one in items[5:]} == {"urn:evse-status:problem:blast-radius"}
+
+
 async def test_a_batch_at_its_limits(sensor: Client) -> None:
     assert len(good(await post(sensor, *[ITEM] * MOST_ITEMS))["items"]) == MOST_ITEMS
     refusal(await post(sensor, *[ITEM] * (MOST_ITEMS + 1)), 400, pointer="/items")
