@@ -13,9 +13,11 @@ from app.clock import SystemClock
 from app.domain.evse import Evse
 from app.domain.planning import Changes
 from app.domain.presentation import present
+from app.domain.principal import Principal
 from app.domain.status import Kind
 from app.domain.temporary_status import TemporaryStatus
 from app.schedule.reconcile import Reconciler
+from app.store.commands.idempotent import Idempotent
 from app.store.commands.temporary_statuses import Change, EndByRef, Plan, PlanByRef, Wish, Written
 from app.store.database import Database
 from app.store.rows import evse_from, temporary_status_from, what_text
@@ -25,6 +27,7 @@ from tests.builders import HOUR, OPERATIONS, register, report, stored, wish
 from tests.crash.dying import Lived, Say
 
 _REF: Final = "bay"
+_ONCE: Final = "once"  #: the Idempotency-Key of each life
 
 
 def evse_id(number: int) -> str:
@@ -45,6 +48,21 @@ class Books:
         self._say({"window": msgspec.to_builtins(answer.one)})
         return answer
 
+    async def ask_once(self, by: Principal, asked: Wish) -> int:
+        """Plan with an Idempotency-Key, and again as whoever got no answer would; return the id."""
+        command = Idempotent(by=by, command=Plan(by, asked), key=_ONCE, digest="d", render=_rendered)
+        self._say({"asked": True, "touches": None, "creates": 1})
+        answer = await self._writer.run(command)
+        self._say({"window": msgspec.json.decode(answer.text)})
+        again = await self._writer.run(command)
+        if (again.replayed, again.text) != (True, answer.text):
+            raise RuntimeError(f"answered {answer}, and then {again}")
+        return int(msgspec.json.decode(answer.text)["id"])
+
+
+def _rendered(done: Written) -> tuple[int, str]:
+    return 201, msgspec.json.encode(done.one).decode()
+
 
 async def life(url: str, number: int, say: Say) -> None:
     """Live with this EVSE from its registration on."""
@@ -61,15 +79,12 @@ async def life(url: str, number: int, say: Say) -> None:
     books = Books(writer, say)
     now = clock.now()
 
-    async def plan(asked: Wish) -> int:
-        return (await books.ask(Plan(sensor, asked), creates=1)).one.id
-
     async def lease(asked: Wish, old: int | None = None) -> int:
         command = PlanByRef(sensor, _REF, asked)
         return (await books.ask(command, touches=old, creates=1)).one.id
 
     reserved, bay, _ = await asyncio.gather(
-        plan(wish(site, kind=Kind.RESERVED, valid_from=now + HOUR, valid_to=now + 2 * HOUR)),
+        books.ask_once(sensor, wish(site, kind=Kind.RESERVED, valid_from=now + HOUR, valid_to=now + 2 * HOUR)),
         lease(wish(site, kind=Kind.BLOCKED, valid_to=now + HOUR)),
         report(writer, "Charging", site),
     )
@@ -177,6 +192,9 @@ async def half_done(database: Database, at: datetime) -> list[str]:
         leads_to = [one["to_what"] for one in changes]
         if leads_to[-1:] != [row["what"]] or [one["from_what"] for one in changes[1:]] != leads_to[:-1]:
             found.append(f"the record of {evse.evse_id} does not lead to {row['what']}: {changes}")
+    answered = {msgspec.json.decode(row["answer"])["id"] for row in await stored(database, "idempotency")}
+    if answered != {one.id for one in windows if one.kind is Kind.RESERVED}:
+        found.append(f"what was planned once and the answers to it differ: {answered}")
     audited = Counter(row["subject"] for row in await stored(database, "audit") if row["action"] == "create")
     if audited != Counter(f"temporary status {one.id}" for one in windows):
         found.append("the temporary statuses and the audit of their creation differ")
