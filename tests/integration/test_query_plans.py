@@ -213,10 +213,7 @@ async def test_everything_is_found_through_its_index(filled: tuple[Database, Par
         assert index in plan, query.__name__
         assert (on_sqlite if database.embedded else on_postgresql) in plan, query.__name__
         # No table is read from end to end, whatever else the plan does beside it.
-        for table in ("presented", "delivery", "temporary_status", "evse"):
-
-
-        for table in ("presented", "delivery", "temporary_status", "reference", "idempotency"):
+        for table in ("presented", "delivery", "temporary_status", "evse", "reference", "idempotency"):
             assert f"Seq Scan on {table}" not in plan, query.__name__
             assert not any(line.startswith(f"SCAN {table}") and "USING" not in line for line in plan.splitlines()), plan
 
