@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.channels import REGISTER
 from app.cli import findings
 from app.cli.findings import Finding
+from app.cli.key_findings import of_keys
 from app.cli.opening import as_json, print_json, runs, settings_from_environment
 from app.clock import SystemClock
 from app.domain.partner import Partner
@@ -28,7 +29,7 @@ _SKEWED: Final = timedelta(seconds=1)  #: of the machine's clock against the dat
 @as_json
 @runs
 async def doctor(output: str) -> None:
-    """Say what is wrong here, and what to do about it: database, secrets, clockwork, partners, fleet.
+    """Say what is wrong here, and what to do about it: database, secrets, clockwork, partners, fleet, keys.
 
     Changes nothing, and calls no partner. A line begins with what it is about; `note` needs nothing done. Exits with 0
     when nothing needs doing, with 1 when something does.
@@ -104,6 +105,7 @@ async def _examine_database(settings: Settings, database: Database, examined: di
             found += await findings.full_load(connection, one)
         found += await findings.for_hubject(connection, partners)
         found += await findings.for_ocpi(connection, partners)
+        found += await of_keys(connection, at)
     return found
 
 

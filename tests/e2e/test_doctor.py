@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import json
 from collections.abc import Awaitable, Callable, Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,11 +17,13 @@ from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.wire import EVSE_ID
 from app.cli import group
 from app.clock import SystemClock
+from app.domain.api_key import ApiKey, digest_of, new_key
 from app.domain.location import PublishedLocation
 from app.domain.partner import Partner
+from app.domain.principal import Role
 from app.domain.status import DeploymentState
 from app.schedule.reconcile import Reconciler
-from app.store import deliveries, diagnosis, full_loads, migrating, partners
+from app.store import deliveries, diagnosis, full_loads, keys, migrating, partners
 from app.store.commands.importing import Import, ImportLocation
 from app.store.database import Database, EmbeddedLock
 from app.store.secrets import Secrets
@@ -356,3 +358,31 @@ async def test_what_was_never_told_anything_and_what_two_partners_stand_for_is_n
     said = await run()
     assert said.count("was never told anything") == 2
     assert "note: operator DEABC: is told to Hubject by hubject and another" in said
+
+
+async def test_keys_that_soon_expire_need_doing_and_those_that_never_do_are_noted(
+    database: Database, writer: Writer, clock: SystemClock
+) -> None:
+    await register(writer)
+    await computed(database, clock)
+    at = clock.now()
+
+    async def issue(name: str, role: Role, expires_at: datetime | None, revoked_at: datetime | None = None) -> str:
+        key_id, key = new_key()
+        more = {"created_by": "cli", "created_at": at, "expires_at": expires_at, "revoked_at": revoked_at}
+        async with database.write() as connection:
+            await keys.add(connection, ApiKey(id=key_id, name=name, role=role, digest=digest_of(key), **more))  # type: ignore[arg-type]
+        return key_id
+
+    day = timedelta(days=1)
+    soon = await issue("bays", Role.INGEST, at + 30 * day)
+    await issue("later", Role.INGEST, at + 31 * day)
+    await issue("gone", Role.INGEST, at - day)
+    await issue("revoked", Role.INGEST, at + day, at)
+    await issue("revoked for ever", Role.CLIENT, None, at)
+    await issue("backend", Role.ADMIN, None)
+    never = await issue("old", Role.CLIENT, None)
+    [(about, says, todo)] = await findings()
+    assert (about, says.partition(":")[0]) == (f"key {soon}", "bays")
+    assert f"keys change {soon} --expires" in todo
+    assert f"note: keys: without expiry, below admin: {never} (old);" in await run(code=1)
