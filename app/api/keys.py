@@ -25,6 +25,7 @@ from app.api.key_shapes import (
 )
 from app.api.problems import refuses
 from app.domain import errors
+from app.domain.api_key import is_key_id
 from app.domain.granting import WantedRights
 from app.domain.instant import rfc3339
 from app.domain.permission import Action, Allowed, OfKey, may
@@ -87,7 +88,7 @@ class Keys(Controller):
     async def look_at(self, key_id: KeyIdInPath, context: Context_, principal: Principal_) -> KeyView:
         """Look at a key: what it is good for, until when, and when and from where it was last used."""
         async with context.database.read() as connection:
-            if (found := await store.find(connection, key_id)) is None:
+            if (found := await store.find(connection, _id(key_id))) is None:
                 raise errors.KeyNotFound(f"no key {key_id}")
             issuing.reached(principal, Action.SEE_KEYS, found)
             names = await evse_names(connection, found.rights.scope.evses)
@@ -107,7 +108,7 @@ class Keys(Controller):
         async with context.database.write() as connection:
             wanted = None if data.rights is UNSET else await _wanted(connection, principal, data.rights)
             changed = await issuing.change(
-                connection, principal, key_id, at, name=data.name, wanted=wanted, expires_at=expires_at
+                connection, principal, _id(key_id), at, name=data.name, wanted=wanted, expires_at=expires_at
             )
             names = await evse_names(connection, changed.rights.scope.evses)
         return key_view(changed, at, names)
@@ -128,7 +129,7 @@ class Keys(Controller):
         """
         at, overlap = context.clock.now(), data.duration()
         async with context.database.write() as connection:
-            issued = await issuing.rotate(connection, principal, key_id, at, overlap)
+            issued = await issuing.rotate(connection, principal, _id(key_id), at, overlap)
             names = await evse_names(connection, issued.stored.rights.scope.evses)
         return issued_view(issued.stored, issued.key, at, names)
 
@@ -142,7 +143,7 @@ class Keys(Controller):
     async def revoke(self, key_id: KeyIdInPath, context: Context_, principal: Principal_) -> None:
         """Make a key good for nothing, at once and for ever. What it planned goes on; again changes nothing."""
         async with context.database.write() as connection:
-            await issuing.revoke(connection, principal, key_id, context.clock.now())
+            await issuing.revoke(connection, principal, _id(key_id), context.clock.now())
 
     @post(
         "/{keyId:str}/panic",
@@ -153,8 +154,15 @@ class Keys(Controller):
     )
     async def panic(self, key_id: KeyIdInPath, context: Context_, principal: Principal_) -> PanicView:
         """Revoke a key, then end everything that it planned. Broken off, do it again: it does what is left to do."""
-        done = await panic(context.database, context.writer, context.clock, principal, key_id)
+        done = await panic(context.database, context.writer, context.clock, principal, _id(key_id))
         return PanicView(done.ended, [TouchedView(rfc3339(one.at), one.action, one.subject) for one in done.touched])
+
+
+def _id(key_id: str) -> str:
+    """Read an id. Whatever is none that we could have given out names nothing."""
+    if not is_key_id(key_id):
+        raise errors.KeyNotFound(f"no key {key_id}")
+    return key_id
 
 
 async def _wanted(connection: AsyncConnection, by: Principal, asked: AskedRights) -> WantedRights:
@@ -174,5 +182,8 @@ async def _scope(connection: AsyncConnection, by: Principal, asked: AskedScope) 
         )
     if asked.everywhere:
         return EVERYTHING
+    for place, one in enumerate(asked.sites):
+        if not all(part.isprintable() for part in (one.country_code, one.party_id, one.location_id)):
+            raise errors.MalformedValue("not a location", field=f"rights.scope.sites[{place}]")
     sites = [(one.country_code, one.party_id, one.location_id) for one in asked.sites]
     return await scope_of(connection, by, asked.operators, sites, asked.evses)

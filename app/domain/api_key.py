@@ -107,7 +107,13 @@ def key_id_of(key: str) -> str | None:
     if len(key) != len(PREFIX) + _ID + 1 + _SECRET + _CHECK or not key.isascii() or not key.startswith(PREFIX):
         return None
     body, check = key[:-_CHECK], key[-_CHECK:]
-    return body[len(PREFIX) : len(PREFIX) + _ID] if hmac.compare_digest(check, _check(body)) else None
+    key_id = body[len(PREFIX) : len(PREFIX) + _ID]
+    return key_id if is_key_id(key_id) and hmac.compare_digest(check, _check(body)) else None
+
+
+def is_key_id(text: str) -> bool:
+    """Tell whether a text could be the public id of a key."""
+    return len(text) == _ID and text.isascii() and text.isalnum()
 
 
 def digest_of(key: str) -> str:

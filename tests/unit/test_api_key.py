@@ -28,6 +28,11 @@ def test_a_rotated_key_keeps_its_public_id_and_nothing_else():
     assert new != old
 
 
+def test_only_what_could_be_an_id_of_ours_is_looked_up_whatever_the_checksum_says():
+    for key_id in ("\x00" * 10, "' OR 1=1--", "abc def gh", "short"):
+        assert key_id_of(new_key(key_id)[1]) is None
+
+
 def test_the_scanners_pattern_in_the_security_policy_finds_keys_and_nothing_shorter():
     text = (Path(__file__).parents[2] / "SECURITY.md").read_text()
     (pattern,) = re.findall(r"^    (evst_\S+)$", text, re.MULTILINE)

@@ -110,6 +110,15 @@ async def test_a_scope_is_read_from_what_people_write(admin: Client, service: Se
             "malformed-value",
             "/rights/scope/sites/0",
         ),
+        (
+            {
+                "role": "client",
+                "rights": {"scope": {"sites": [{"countryCode": "DE", "partyId": "ABC", "locationId": "\x00"}]}},
+            },
+            400,
+            "malformed-value",
+            "/rights/scope/sites/0",
+        ),
         ({"preset": "sensor", "rights": EVERYWHERE | {"kinds": ["RESERVED"]}}, 400, "malformed-value", "/rights/kinds"),
         ({"role": "client", "rights": EVERYWHERE | {"longest": "12h"}}, 400, "malformed-value", "/rights/longest"),
         ({"role": "client", "rights": EVERYWHERE | {"longest": "PT0S"}}, 400, "malformed-value", "/rights/longest"),

@@ -36,6 +36,7 @@ field_names = st.sampled_from(
         "evseId", "temporaryStatus", "validFrom", "validTo", "appliesWhen", "reason", "status", "observedAt", "uid",
         "deploymentState", "locationId", "countryCode", "partyId", "name", "channel", "configuration", "paused", "id",
         "items", "sourceVersion", "sourceUpdatedAt",
+        "preset", "role", "rights", "scope", "longest", "networks", "expiresAt",
     ]
 )  # fmt: skip
 nearly_right = st.dictionaries(field_names, scalars | documents, max_size=6)
@@ -56,6 +57,8 @@ TAKE_A_BODY = [
     ("PUT", f"{EVSES}/{EVSE}/actual-status"),
     ("POST", REPORTS),
     ("POST", PARTNERS),
+    ("POST", "/v2/keys"),
+    ("PATCH", "/v2/keys/nobody"),
 ]
 
 
@@ -105,6 +108,7 @@ async def test_any_address(admin: Client, service: Service, written: bytes) -> N
         f"{EVSES}?cursor={part}",
         f"{PARTNERS}/{part}",
         f"{PARTNERS}/{part}/deliveries?cursor={part}",
+        f"/v2/keys/{part}",
     ):
         judge(await admin.get(address))
     judge(await admin.put(f"{EVSES}/{part}", json={"deploymentState": part}))
@@ -113,3 +117,31 @@ async def test_any_address(admin: Client, service: Service, written: bytes) -> N
     judge(await admin.delete(f"{STATUSES}/by-ref/x", headers=[(b"If-Match", header)]))
     judge(await admin.get(EVSES, headers=[(b"Authorization", b"Bearer " + header)]))
     assert await traces(service) == before
+
+
+limits = st.dictionaries(
+    st.sampled_from(
+        ["scope", "kinds", "longest", "furthest", "mostActive", "openEnded", "finalCancel", "networks", "rate"]
+    ),
+    scalars
+    | st.lists(scalars, max_size=3)
+    | st.sampled_from(["PT1H", ["BLOCKED"], ["10.0.0.0/8"], {"everywhere": True}, {"operators": ["DE*ABC"]}])
+    | st.dictionaries(st.sampled_from(["everywhere", "operators", "sites", "evses"]), scalars | st.lists(documents)),
+    max_size=4,
+)
+
+
+@settings(quick, max_examples=80)
+@given(rights=limits, role=st.sampled_from(["client", "ingest", "admin", "nobody"]), expires=scalars)
+async def test_any_rights_of_a_key(
+    admin: Client, service: Service, rights: dict[str, Any], role: str, expires: object
+) -> None:
+    asked = {"name": "x", "role": role, "rights": rights, "expiresAt": expires}
+    before = await stored(service.database, "api_key")
+    answer = await admin.post("/v2/keys", content=json.dumps(asked).encode(), headers=JSON)
+    if judge(answer):
+        assert await stored(service.database, "api_key") == before
+    else:
+        shown = answer.json()["rights"]
+        again = await admin.patch(f"/v2/keys/{answer.json()['id']}", json={"rights": shown})
+        assert again.json()["rights"] == shown  # what is told can be asked for

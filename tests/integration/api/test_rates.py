@@ -14,7 +14,7 @@ from app.main import Service
 from app.settings import Settings
 from tests.builders import stored
 from tests.clock import FrozenClock
-from tests.integration.api.calls import EVSES, Client, NewClient, get, good, issue, refusal
+from tests.integration.api.calls import EVSES, STATUSES, Client, NewClient, get, good, issue, plan, refusal, register
 from tests.integration.api.test_keys import EVERYWHERE, KEYS, make
 
 SECOND = timedelta(seconds=1)
@@ -133,3 +133,17 @@ async def test_what_was_noted_last_is_written_when_the_service_stops(settings: S
     (row,) = await stored(again.database, "api_key")
     await again.database.close()
     assert (row["last_used_at"], row["last_used_from"]) == (clock.now(), "192.0.2.1")
+
+
+async def test_whoever_the_brake_stops_is_told_when_it_lets_go(admin: Client, client: NewClient) -> None:
+    made = await make(admin, role="client", rights=EVERYWHERE)
+    holder = await client(key=made["key"])
+    evses = [f"DE*ABC*E{number}" for number in range(6)]
+    for one in evses:
+        await register(admin, one)
+    for one in evses[:5]:
+        await plan(holder, one, validTo="2026-03-01T09:00:00Z")
+    body = {"evseId": evses[5], "temporaryStatus": "BLOCKED", "validTo": "2026-03-01T09:00:00Z"}
+    answer = await holder.post(STATUSES, json=body)
+    refusal(answer, 429, "blast-radius")
+    assert answer.headers["retry-after"] == "3600"
