@@ -101,16 +101,14 @@ async def _principal(connection: ASGIConnection[Any, Any, Any, Any]) -> Principa
     address = None if connection.client is None else connection.client.host
     key_id, digest = key_id_of(key), digest_of(key)  # the same work, whether the key is known or not
     stored = None if key_id is None else await context.keys.find(key_id)
-    if stored is not None and stored.knows(digest, context.clock.now()):
-        if stored.rights.allows_from(address):
-            context.key_uses.note(stored.id, digest, address)
-            _not_too_often(context.rates.call(stored.id, stored.rights.rate), "this key may call more often later")
-            return stored.principal
-    else:
-        stored = None
+    at = context.clock.now()
+    if stored is not None and stored.opens(key, at, address):
+        context.key_uses.note(stored.id, digest, address)
+        _not_too_often(context.rates.call(stored.id, stored.rights.rate), "too many calls with this key")
+        return stored.principal
     # Only what is bad is counted: a good key goes on working from an address where others fail.
     _not_too_often(context.rates.failure(address), "too many calls from there had a bad key")
-    if stored is not None:
+    if stored is not None and stored.knows(digest, at):
         log.warning("a good key came from where it may not be used", key=stored.id, address=address)
     raise NotAuthorizedException("this key is not good", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 

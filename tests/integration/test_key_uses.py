@@ -109,6 +109,29 @@ async def test_what_cannot_be_written_is_logged_and_written_later(
     assert await look(database, key) == (clock.now(), "192.0.2.1", None)
 
 
+async def test_what_was_noted_while_the_last_write_was_under_way_is_written_too(
+    database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_uses, "EVERY", 0.01)
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(KeyUses):
+        async def write(self) -> None:
+            await super().write()
+            under_way.set()
+            await go_on.wait()
+
+    key, uses = await issued(database, clock), Slow(database, clock)
+    await uses.start()
+    await under_way.wait()
+    uses.note(key.id, key.digest, "192.0.2.1")
+    stopping = asyncio.create_task(uses.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait_for(stopping, 10)
+    assert await look(database, key) == (clock.now(), "192.0.2.1", None)
+
+
 async def test_what_was_noted_while_a_write_failed_is_kept_beside_what_was_before(
     database: Database, clock: FrozenClock
 ) -> None:
