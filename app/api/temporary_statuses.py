@@ -195,7 +195,7 @@ class TemporaryStatuses(Controller):
         temporary_status: Annotated[Kind | None, QueryParameter(name="temporaryStatus")] = None,
         include_planned: Annotated[bool, QueryParameter(name="includePlanned")] = False,
     ) -> list[TemporaryStatusView]:
-        """End what is in effect on an EVSE now and was made with this key (an admin's key: by anybody)."""
+        """End what is in effect on an EVSE now, as far as it is this key's to end: its own, or for operations all."""
         command = commands.EndOnEvse(principal, parse_evse_id(evse_id), temporary_status, include_planned)
         return [view(one.one, one.evse, one.at) for one in await context.writer.run(command)]
 

@@ -1,21 +1,20 @@
 """What one group of commands sees and changes: loaded in a few statements, decided in Python, written set-based."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import Update
 
 from app.domain.brake import Brake
 from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId, parse_evse_id
 from app.domain.instant import MILLISECOND
-from app.domain.presentation import Gate
+from app.domain.permission import Action, Allowed, On, may
 from app.domain.principal import Principal
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
@@ -25,14 +24,15 @@ from app.store.batched_brakes import BatchedBrakes
 from app.store.batched_keys import Asked, BatchedKeys
 from app.store.batched_locations import BatchedLocations
 from app.store.batched_references import BatchedReferences
-from app.store.due import AT_ONCE, mark_due
+from app.store.due import mark_due
 from app.store.finding import chosen, everybody, live_temporary, of_owners
+from app.store.needs import Needs
+from app.store.replacing import REPLACE_EVSE, REPLACE_TEMPORARY, keyed, not_yet_presented
 from app.store.rows import (
     evse_from,
     evse_values,
     temporary_status_from,
     temporary_status_values,
-    what_text,
 )
 from app.store.tables import metadata
 
@@ -42,32 +42,7 @@ _presented = metadata.tables["presented"]
 _delivery = metadata.tables["delivery"]
 _audit = metadata.tables["audit"]
 
-
 USUAL_BRAKE: Final = Brake()
-
-
-class Needs(msgspec.Struct, frozen=True):
-    """What a command wants loaded before it decides, and how many keys it may use up.
-
-    `by` is who asks, where what the key is good for counts; `wanted` from when until when it wants something to be in
-    effect, a beginning of `None` being now. `ends_of` is a key of which up to so many live windows will be ended.
-    `answers` are an owner and an Idempotency-Key each.
-    """
-
-    by: Principal | None = None
-    wanted: tuple[tuple[datetime | None, datetime | None], ...] = ()
-    ends_of: tuple[str, int] | None = None
-    evse_ids: tuple[EvseId, ...] = ()
-    uids: tuple[tuple[str, str, str], ...] = ()
-    temporary_ids: tuple[int, ...] = ()
-    refs: tuple[tuple[str, str], ...] = ()
-    answers: tuple[tuple[str, str], ...] = ()
-    locations: tuple[tuple[str, str, str], ...] = ()
-    changes_evse: bool = False
-    changes_live: bool = False  #: whether any of what lives on the EVSEs may be changed
-    new_evses: int = 0
-    new_temporary: int = 0
-    new_locations: int = 0
 
 
 class Batch:
@@ -259,12 +234,22 @@ class Batch:
             asked[by.id] += wanted
             if by.is_braked:
                 begins |= {max(begin, self.at) for begin, _ in wanted}
-                evses |= {one: self._evses[one] for key in need.evse_ids for one in self._by_key.get(key.key, ())}
-                theirs = (self._temporary[one].evse for one in need.temporary_ids if one in self._temporary)
-                evses |= {one: self._evses[one] for one in theirs}
+                evses |= {one.id: one for one in self._within_reach(by, need)}
         await self.keys.load_live(connection, asked)
         if evses:
             await self.brakes.load(connection, evses.values(), begins)
+
+    def _within_reach(self, by: Principal, need: Needs) -> Iterator[Evse]:
+        """The EVSEs that this may be about: nobody keeps others waiting at a brake of what it cannot reach."""
+        for key in need.evse_ids:
+            for one in self._by_key.get(key.key, ()):
+                if isinstance(may(by, Action.PLAN, On(self._evses[one])), Allowed):
+                    yield self._evses[one]
+        for one in need.temporary_ids:
+            if (temporary := self._temporary.get(one)) is not None:
+                evse = self._evses[temporary.evse]
+                if isinstance(may(by, Action.CHANGE, On(evse, temporary)), Allowed):
+                    yield evse
 
     async def _load_evses(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
         query = select(_evse).where(condition).order_by(_evse.c.id)
@@ -285,16 +270,16 @@ class Batch:
         evses = [self._evses[one] for one in sorted(self._new["evse"]) if one in self._evses]
         if evses:
             await connection.execute(_evse.insert(), [evse_values(one) for one in evses])
-            await connection.execute(_presented.insert(), [_not_yet_presented(one, self.at) for one in evses])
+            await connection.execute(_presented.insert(), [not_yet_presented(one, self.at) for one in evses])
         # Their EVSEs are locked already, from when they were loaded.
         if recheck := self._recheck - self._new["evse"]:
             await mark_due(connection, recheck)
         await self._date_objects(connection)
         if changed := sorted(self._changed["evse"]):
-            await connection.execute(_replace_evse, [_keyed(evse_values(self._evses[one])) for one in changed])
+            await connection.execute(REPLACE_EVSE, [keyed(evse_values(self._evses[one])) for one in changed])
         # Changes first: a reference that one row lets go of may be taken by a new row of this very batch.
         if changed := sorted(self._changed["temporary_status"]):
-            await connection.execute(_replace_temporary, [_keyed(self._temporary_values(one)) for one in changed])
+            await connection.execute(REPLACE_TEMPORARY, [keyed(self._temporary_values(one)) for one in changed])
         if new := sorted(self._new["temporary_status"] & self._temporary.keys()):
             await connection.execute(_temporary.insert(), [self._temporary_values(one) for one in new])
         shared: set[int] = set()
@@ -382,32 +367,3 @@ def _of_key(ends_of: tuple[str, int], at: datetime) -> ColumnElement[bool]:
     row = _temporary.c
     live = (row.created_by == owner, row.ended_at.is_(None), or_(row.valid_to.is_(None), row.valid_to > at))
     return row.id.in_(select(row.id).where(*live).order_by(row.id).limit(most).scalar_subquery())
-
-
-def _replacing(table: Any) -> Update:
-    columns = [column.name for column in table.c if column.name != "id"]
-    return update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in columns})
-
-
-def _keyed(values: dict[str, Any]) -> dict[str, Any]:
-    return {"key": values.pop("id"), **values}
-
-
-def _not_yet_presented(evse: Evse, at: datetime) -> dict[str, Any]:
-    # Version 0, shown to nobody: the first reconcile compares with it like with any other.
-    return {
-        "evse": evse.id,
-        "what": what_text(Gate.WITHHELD),
-        "because": None,
-        "until": None,
-        "announced": None,
-        "version": 0,
-        "status_version": 0,
-        "schedule_version": 0,
-        "last_updated": at,
-        "recheck_at": AT_ONCE,
-    }
-
-
-_replace_evse: Final = _replacing(_evse)
-_replace_temporary: Final = _replacing(_temporary)

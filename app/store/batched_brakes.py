@@ -1,5 +1,6 @@
 """The brakes around the EVSEs of a group of commands, counted under a lock: no replica counts beside another."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -86,7 +87,7 @@ class BatchedBrakes:
                 braked = braked.refused_again()
             self._braked[group] = braked
             self._changed.add(group)
-            raise _refusal(braked, at)
+            raise _refusal(braked, at, named=by.rights.scope.includes(group.scope))
 
     def put(self, one: TemporaryStatus, evse: Evse) -> None:
         """Count it from now on as it is."""
@@ -180,10 +181,12 @@ def _with_overrides(near: ColumnElement[bool], *columns: Any) -> Select[Any]:
     return joined.where(_IN_PRODUCTION, row.braked, row.ended_at.is_(None), near)
 
 
-def _refusal(braked: Braked, at: datetime) -> BlastRadius:
+def _refusal(braked: Braked, at: datetime, *, named: bool) -> BlastRadius:
+    """`named`: how much it is, which is nobody's affair who is not good for all of it."""
     until = braked.held_until or at
+    much = f"{braked.evses} of {braked.of} EVSEs" if named else "too many EVSEs"
     return BlastRadius(
-        f"{braked.evses} of {braked.of} EVSEs of {braked.group.name} would be overridden at once: operations has "
-        "to lift the brake, or it lets go by itself",
-        seconds=max(1, round((until - at).total_seconds())),
+        f"{much} of {braked.group.name} would be overridden at once: operations has to lift the brake, or it lets go "
+        "by itself",
+        seconds=max(1, math.ceil((until - at).total_seconds())),
     )

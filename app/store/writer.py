@@ -11,9 +11,10 @@ from app.clock import Clock
 from app.domain.brake import Brake
 from app.domain.errors import DomainError
 from app.domain.instant import rfc3339
-from app.store.batch import USUAL_BRAKE, Batch, Needs
+from app.store.batch import USUAL_BRAKE, Batch
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
+from app.store.needs import Needs
 
 GROUP: Final = 256  #: commands committed together at most
 WAITING: Final = 20_000  #: commands that may wait; beyond that callers are told to come back

@@ -15,11 +15,12 @@ from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
 from app.store import deliveries, partners, presented, reading
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.batched_answers import BatchedAnswers
 from app.store.batched_references import BatchedReferences
 from app.store.database import Database
 from app.store.due import mark_due
+from app.store.needs import Needs
 from app.store.rows import delivery_values
 from app.store.tables import metadata
 from tests.builders import HOUR

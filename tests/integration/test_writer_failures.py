@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from app.domain.evse import Evse
 from app.store import writer as writer_module
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.database import Database
+from app.store.needs import Needs
 from app.store.writer import Writer, WriterBusy
 from tests.builders import plan, register, stored
 from tests.clock import FrozenClock

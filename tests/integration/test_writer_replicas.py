@@ -12,12 +12,13 @@ from app.domain.evse_id import parse_evse_id
 from app.domain.planning import Changes
 from app.domain.precondition import Precondition, Tags, tag_of
 from app.domain.status import DeploymentState
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.commands.evses import Register
 from app.store.commands.idempotent import Idempotent
 from app.store.commands.planning_many import PlanMany
 from app.store.commands.temporary_statuses import Change, EndByRef, EndOnEvse, PlanByRef, Written
 from app.store.database import Database
+from app.store.needs import Needs
 from app.store.writer import Writer
 from tests.builders import ADMIN, EVSE, HOUR, LENIENT, MINUTE, SENSOR, plan, plan_by_ref, register, stored, wish
 from tests.clock import FrozenClock

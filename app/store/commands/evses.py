@@ -13,9 +13,10 @@ from app.domain.evse_id import EvseId, parse_evse_id
 from app.domain.permission import Action, On
 from app.domain.principal import Principal
 from app.domain.status import OCPI_REMOVED, ActualStatus, DeploymentState, understood
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.commands.asking import demand, sees
 from app.store.finding import everybody
+from app.store.needs import Needs
 
 #: How far ahead of us a backend's clock may be before its `observedAt` is taken to mean now.
 TOLERATED_AHEAD: Final = timedelta(minutes=5)
@@ -130,10 +131,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     max_age: timedelta | None = None
 
     def needs(self) -> Needs:
-        return Needs(evse_ids=(self.evse_id,), changes_evse=True)
+        return Needs(by=self.by, evse_ids=(self.evse_id,), changes_evse=True)
 
     def decide(self, batch: Batch) -> "Reported":
-        evse = batch.evse(self.evse_id, sees(self.by, Action.REPORT))
+        by = batch.principal(self.by)
+        evse = batch.evse(self.evse_id, sees(by, Action.REPORT))
         removed = self.reported == OCPI_REMOVED
         status = evse.actual_status if removed else understood(self.reported, occupied_means=self.occupied_means)
         ahead = batch.at + TOLERATED_AHEAD

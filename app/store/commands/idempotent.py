@@ -7,8 +7,9 @@ import msgspec
 
 from app.domain.errors import IdempotencyMismatch
 from app.domain.principal import Principal
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.batched_answers import Kept
+from app.store.needs import Needs
 from app.store.writer import Command
 
 Result = TypeVar("Result")

@@ -11,8 +11,9 @@ from app.domain.instant import MILLISECOND
 from app.domain.location import Location, PublishedLocation
 from app.domain.principal import Principal
 from app.domain.status import OCPI_REMOVED, ActualStatus, DeploymentState, understood
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.commands.evses import Registered, readdressed, refuse_twin, same
+from app.store.needs import Needs
 
 #: What we say ourselves of an EVSE, whatever was imported. A backend changes these all day.
 _REPLACED: Final = ("status", "status_schedule", "last_updated")

@@ -4,8 +4,9 @@ import msgspec
 
 from app.domain.errors import DomainError
 from app.domain.principal import Principal
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.commands.temporary_statuses import Plan, Wish, Written
+from app.store.needs import Needs
 
 
 class PlanMany(msgspec.Struct, frozen=True):

@@ -17,8 +17,9 @@ from app.domain.principal import Principal
 from app.domain.reference import SourceVersion
 from app.domain.status import AppliesWhen, Kind
 from app.domain.temporary_status import State, TemporaryStatus
-from app.store.batch import Batch, Needs
+from app.store.batch import Batch
 from app.store.commands.asking import demand, sees
+from app.store.needs import Needs
 
 _NEW: Final = "temporary_status"
 

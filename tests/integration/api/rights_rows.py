@@ -100,4 +100,25 @@ ROWS: Final[Mapping[str, Row]] = {
     "listAttempts": Row(_NOBODY, by(TRUSTED, "200 200 200 404")),
     "getFullLoad": Row(_NOBODY, by(TRUSTED, "200 200 200 404")),
     "askForFullLoad": Row(_NOBODY, by(TRUSTED, "409 409 409 404"), body={}),  # 409: others tell that one as well
+    # Many at once
+    "planTemporaryStatuses": Row(_PLAN, body={"items": [_WINDOW]}, each=True),
+    # API keys: no key makes one that reaches further than itself
+    "createKey": Row(
+        by("admin", "201 201 403 403"),
+        by("admin", "201 201 201 201"),
+        body={"name": "new", "role": "reader", "rights": {"scope": {"operators": ["{operator}"]}}},
+    ),
+    "listKeys": Row(by(TRUSTED, "200 200 200 200")),
+    "getKey": Row(by(TRUSTED, "200 200 404 404")),
+    "changeKey": Row(by("admin", "200 200 404 404"), body={"name": "changed"}),
+    "rotateKey": Row(by("admin", "200 200 404 404"), body={}),
+    "revokeKey": Row(by("admin", "204 204 404 404")),
+    "panic": Row(by(TRUSTED, "200 200 404 404")),
+    # Brakes
+    "listBrakes": Row(by(f"technician {TRUSTED}", "200 200 200 200")),
+    "liftBrake": Row(
+        by(TRUSTED, "200 200 404 404"),
+        by(TRUSTED, "200 200 200 404"),
+        body={"operator": "{operator}", "liftFor": "PT1H"},
+    ),
 }
