@@ -22,7 +22,7 @@ from app.store import patience
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
 from app.store.writer import Writer
-from tests.builders import end, plan, register, stored
+from tests.builders import ADMIN, end, plan, register, stored
 from tests.databases import PostgresqlServer
 from tests.integration.scripted_channel import Rig, ScriptedChannel, add_partner
 from tests.pooling_proxy import PoolingProxy
@@ -162,7 +162,7 @@ async def test_partners_end_up_with_what_is_true_however_often_it_happens(haltin
             halting.halt = one_in(5)
             accepted = []
             for _ in range(3):
-                asked = (insists(lambda one=one: plan(writer, one)) for one in FLEET)  # type: ignore[misc]
+                asked = (insists(lambda one=one: plan(writer, one, by=ADMIN)) for one in FLEET)  # type: ignore[misc]
                 accepted += await asyncio.gather(*asked)
             for one in accepted[::2]:
                 await insists(lambda one=one: end(writer, one))  # type: ignore[misc]
@@ -240,7 +240,7 @@ async def test_a_process_that_is_stopped_for_real_keeps_no_boundary_waiting_and_
     async with writing(database, SystemClock()) as writer:
         await asyncio.gather(*(register(writer, one) for one in FLEET))
         await looks(database)
-        await asyncio.gather(*(plan(writer, one) for one in FLEET))
+        await asyncio.gather(*(plan(writer, one, by=ADMIN) for one in FLEET))
     with process_that_freezes(postgresql_url) as process:
         while await said_by(process) != "frozen":
             pass

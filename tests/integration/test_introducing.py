@@ -11,7 +11,7 @@ from app.schedule.resolving import resolve
 from app.store import partners, presented
 from app.store.database import Database
 from app.store.writer import Writer
-from tests.builders import plan, register, report, stored
+from tests.builders import ADMIN, plan, register, report, stored
 from tests.clock import FrozenClock
 from tests.integration.scripted_channel import SECRETS, add_partner
 
@@ -127,7 +127,7 @@ async def test_an_evse_registered_while_a_partner_is_added_is_owed_to_it(
     async def registers(writer: Writer, reconciler: Reconciler, name: str) -> None:
         for number in range(15):
             await register(writer, f"DE*ABC*E{name}{number}")
-            await plan(writer, f"DE*ABC*E{name}{number}")
+            await plan(writer, f"DE*ABC*E{name}{number}", by=ADMIN)
             await reconciler.pass_once()
 
     async def adds() -> None:

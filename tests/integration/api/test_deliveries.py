@@ -202,7 +202,7 @@ async def test_since_when_a_partner_waits_for_the_oldest_news(admin: Client, rec
 
     async def waiting() -> Any:
         partner = await get(admin, APP)
-        return partner if partner["waitingSince"] else None
+        return partner if partner["waitingSince"] and partner["owed"] else None
 
     partner = await eventually(waiting)
     assert (partner["state"], partner["owed"], partner["acknowledged"]) == ("paused", 1, 0)
