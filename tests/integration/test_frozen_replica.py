@@ -165,7 +165,7 @@ async def test_partners_end_up_with_what_is_true_however_often_it_happens(haltin
                 asked = (insists(lambda one=one: plan(writer, one, by=ADMIN)) for one in FLEET)  # type: ignore[misc]
                 accepted += await asyncio.gather(*asked)
             for one in accepted[::2]:
-                await insists(lambda one=one: end(writer, one))  # type: ignore[misc]
+                await insists(lambda one=one: end(writer, one, by=ADMIN))  # type: ignore[misc]
         assert halting.halted >= 3
         halting.halt = lambda: False
         left = {one.evse for one in accepted[1::2]}
