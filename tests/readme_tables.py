@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 
 from app.channels import REGISTER
+from app.domain.duration import short_duration
 from app.domain.permission import KINDS, Action, Allowed, Call, Denied, On, may
 from app.domain.presentation import PRECEDENCE, What
+from app.domain.presets import PRESETS, Preset, Terms
 from app.domain.principal import Principal, Role
 from app.domain.status import ActualStatus, Kind
 from app.domain.temporary_status import TemporaryStatus
@@ -52,6 +54,23 @@ def _window(kind: Kind) -> TemporaryStatus:
     return msgspec.structs.replace(temporary_status(kind=kind), created_by="somebody else")
 
 
+def presets() -> str:
+    """What each preset is good for, from the table that keys are made by."""
+    head = ["| `--preset` | role | may say | ends | begins within | in effect at once | calls a minute | expires |"]
+    return "\n".join([*head, "|---" * 8 + "|", *(_preset(one, PRESETS[one]) for one in Preset)])
+
+
+def _preset(preset: Preset, terms: Terms) -> str:
+    rights = terms.rights
+    kinds = "anything" if set(rights.kinds) == set(Kind) else " ".join(f"`{kind}`" for kind in rights.kinds)
+    ends = "whenever, or never" if rights.longest is None else f"within {short_duration(rights.longest)}"
+    cells = [f"`{preset}`", f"`{terms.role}`", kinds, ends]
+    cells += ["" if one is None else short_duration(one) for one in (rights.furthest,)]
+    cells += ["" if one is None else str(one) for one in (rights.most_active, rights.rate)]
+    cells.append("never" if terms.lifetime is None else f"after {short_duration(terms.lifetime)}")
+    return f"| {' | '.join(cells)} |"
+
+
 def settings() -> str:
     rows = [
         f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |"
@@ -65,6 +84,7 @@ def tables() -> dict[str, str]:
         "temporary statuses": shows("temporary status", PRECEDENCE),
         "actual statuses": shows("stored", ActualStatus),
         "rights": rights(),
+        "presets": presets(),
         "settings": settings(),
     }
 

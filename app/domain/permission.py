@@ -4,13 +4,14 @@ It knows what it is handed and asks nobody: no database, no clock, no HTTP.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
 from app.domain.api_key import ApiKey
+from app.domain.duration import short_duration
 from app.domain.evse import Evse
 from app.domain.interval import Interval
 from app.domain.principal import TRUSTED, Principal, Role
@@ -202,9 +203,13 @@ def _may_want(principal: Principal, wanted: Wanted) -> Allowed | Denied:
         if not rights.open_ended or rights.longest is not None:
             return Denied(Why.OPEN_ENDED, "this key may not leave the end open: send validTo, and renew it in time")
     elif rights.longest is not None and end - max(begin, wanted.at) > rights.longest:
-        return Denied(Why.TOO_LONG, f"this key may not say anything for longer than {_said(rights.longest)} ahead")
+        return Denied(
+            Why.TOO_LONG, f"this key may not say anything for longer than {short_duration(rights.longest)} ahead"
+        )
     if rights.furthest is not None and begin - wanted.at > rights.furthest:
-        return Denied(Why.TOO_FAR, f"with this key a temporary status begins within {_said(rights.furthest)} from now")
+        return Denied(
+            Why.TOO_FAR, f"with this key a temporary status begins within {short_duration(rights.furthest)} from now"
+        )
     if rights.most_active is not None and wanted.beside >= rights.most_active:
         return Denied(Why.TOO_MANY, f"this key may have {rights.most_active} in effect at once, and has them then")
     return ALLOWED
@@ -220,8 +225,3 @@ def _is_over(principal: Principal, action: Action, key: ApiKey) -> bool:
     if action is Action.ISSUE_KEYS:
         return principal.rights.includes(key.rights)
     return principal.role is Role.ADMIN or action is Action.SEE_KEYS or key.role not in TRUSTED
-
-
-def _said(duration: timedelta) -> str:
-    """A duration for people: `90 days`, `12:00:00`."""
-    return str(duration).removesuffix(", 0:00:00")
