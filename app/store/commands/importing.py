@@ -9,9 +9,11 @@ from app.domain.evse import Evse, PublishedEvse
 from app.domain.evse_id import EvseId, parse_evse_id
 from app.domain.instant import MILLISECOND
 from app.domain.location import Location, PublishedLocation
+from app.domain.permission import Action, On
 from app.domain.principal import Principal
 from app.domain.status import OCPI_REMOVED, ActualStatus, DeploymentState, understood
 from app.store.batch import Batch
+from app.store.commands.asking import demand
 from app.store.commands.evses import Registered, readdressed, refuse_twin, same
 from app.store.needs import Needs
 
@@ -33,7 +35,9 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         one = self.imported
         evse_ids = () if one.evse_id is None else (parse_evse_id(one.evse_id),)
-        return Needs(evse_ids=evse_ids, uids=((one.country, one.party, one.uid),), changes_evse=True, new_evses=1)
+        return Needs(
+            by=self.by, evse_ids=evse_ids, uids=((one.country, one.party, one.uid),), changes_evse=True, new_evses=1
+        )
 
     def decide(self, batch: Batch) -> Registered:
         one = self.imported
@@ -51,6 +55,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
                 field="evseId",
             )
         new = self._merged(batch, old, evse_id)
+        unseen = EvseConflict(f"uid {new.uid} is not for this key to register", field="uid")
+        demand(batch.principal(self.by), Action.REGISTER, On(new), unseen)
         refuse_twin(batch, new)
         if old is None or new != old:
             batch.put_evse(msgspec.structs.replace(new, updated_at=batch.at), readdressed=readdressed(old, new))
