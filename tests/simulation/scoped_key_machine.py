@@ -259,7 +259,7 @@ class ScopedKeyMachine(RuleBasedStateMachine):
         if answer.status_code in {200, 201} and method in {"POST", "PUT"}:
             answered = answer.json().get("items", [answer.json()])
             made = [one["id"] for one in answered if one["id"] is not None]
-            self._made[client is self._operations] += made
+            self._made[client is self._operations].extend(made)
 
     async def _nothing(self) -> None: ...
 
