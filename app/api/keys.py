@@ -25,7 +25,7 @@ from app.api.key_shapes import (
 )
 from app.api.problems import refuses
 from app.domain import errors
-from app.domain.api_key import is_key_id
+from app.domain.api_key import is_key_id, no_such_key
 from app.domain.granting import WantedRights
 from app.domain.instant import rfc3339
 from app.domain.permission import Action, Allowed, OfKey, may
@@ -89,7 +89,7 @@ class Keys(Controller):
         """Look at a key: what it is good for, until when, and when and from where it was last used."""
         async with context.database.read() as connection:
             if (found := await store.find(connection, _id(key_id))) is None:
-                raise errors.KeyNotFound(f"no key {key_id}")
+                raise no_such_key(key_id)
             issuing.reached(principal, Action.SEE_KEYS, found)
             names = await evse_names(connection, found.rights.scope.evses)
         return key_view(found, context.clock.now(), names)
@@ -161,7 +161,7 @@ class Keys(Controller):
 def _id(key_id: str) -> str:
     """Read an id. Whatever is none that we could have given out names nothing."""
     if not is_key_id(key_id):
-        raise errors.KeyNotFound(f"no key {key_id}")
+        raise no_such_key(key_id)
     return key_id
 
 

@@ -6,7 +6,7 @@ import msgspec
 from app.api.key_shapes import key_view
 from app.cli import key_words
 from app.cli.opening import as_json, opened, print_json, print_table, runs, settings_from_environment
-from app.domain.errors import KeyNotFound
+from app.domain.api_key import no_such_key
 from app.store import keys as store
 from app.store.key_scopes import evse_names
 
@@ -35,7 +35,7 @@ async def show(key_id: str, output: str) -> None:
     """Show a key: what it is good for, who made it, and when and from where it was last used. Times are UTC."""
     async with opened(settings_from_environment()) as beside, beside.database.read() as connection:
         if (found := await store.find(connection, key_id)) is None:
-            raise KeyNotFound(f"no key {key_id}")
+            raise no_such_key(key_id)
         names = await evse_names(connection, found.rights.scope.evses)
         at = beside.clock.now()
     if output == "json":

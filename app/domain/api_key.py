@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from app.domain.errors import KeyNotFound
 from app.domain.interval import before
 from app.domain.principal import Principal, Role
 from app.domain.rights import UNLIMITED, Rights
@@ -114,6 +115,14 @@ def key_id_of(key: str) -> str | None:
 def is_key_id(text: str) -> bool:
     """Tell whether a text could be the public id of a key."""
     return len(text) == _ID and text.isascii() and text.isalnum()
+
+
+def no_such_key(text: str) -> KeyNotFound:
+    """The refusal of an id that no key has. Who gave the key itself is told its id, and the secret is not repeated."""
+    if not text.startswith(PREFIX):
+        return KeyNotFound(f"no key {text}")
+    key_id = key_id_of(text)
+    return KeyNotFound("that is a key, and its id is wanted" + ("" if key_id is None else f": {key_id}"))
 
 
 def digest_of(key: str) -> str:

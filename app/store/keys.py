@@ -9,8 +9,7 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.api_key import ApiKey
-from app.domain.errors import KeyNotFound
+from app.domain.api_key import ApiKey, no_such_key
 from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.store.database import Database
@@ -90,7 +89,7 @@ async def change(
     query = select(_key).where(_key.c.id == key_id).with_for_update()
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
-        raise KeyNotFound(f"no key {key_id}")
+        raise no_such_key(key_id)
     old = key_from(row)
     new = decide(old)
     if new != old:

@@ -156,6 +156,15 @@ def test_a_key_that_is_not_there_is_said_so(run: Run, command: str):
     assert "no key nobody" in run("keys", command, "nobody", *more, code=1).stderr
 
 
+@pytest.mark.parametrize("command", ["show", "change", "rotate", "revoke", "panic"])
+def test_who_gives_a_key_for_its_id_is_told_the_id_and_the_key_is_not_repeated(run: Run, command: str, key: Made):
+    more = ["--name", "x"] if command == "change" else []
+    result = run("keys", command, key["key"], *more, code=1)
+    assert f"its id is wanted: {key['id']}" in result.stderr
+    assert key["key"] not in result.output
+    assert "its id is wanted\n" in run("keys", command, "evst_cut-off", *more, code=1).stderr
+
+
 def test_a_key_is_rotated_revoked_and_neither_rotated_nor_changed_any_more(run: Run, key: Made):
     rotated = json.loads(run("keys", "rotate", key["id"], "-o", "json").output)
     assert key_id_of(rotated["key"]) == key["id"]

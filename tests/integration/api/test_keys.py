@@ -244,9 +244,13 @@ async def test_an_admin_may_revoke_itself(admin: Client) -> None:
 
 
 async def test_what_does_not_exist_is_a_404_for_everything(admin: Client) -> None:
+    made = await make(admin, role="reader")
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/rotate"), ("POST", "/panic")):
         body = _body(method)
         refusal(await admin.request(method, f"{KEYS}/nobody{path}", json=body), 404, "key-not-found")
+        wrong = await admin.request(method, f"{KEYS}/{made['key']}{path}", json=body)
+        assert made["key"] not in wrong.text
+        assert made["id"] in refusal(wrong, 404, "key-not-found")["detail"]
 
 
 async def test_operations_sees_keys_and_panics_those_below_it_only(admin: Client, client: NewClient) -> None:
