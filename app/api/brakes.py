@@ -121,7 +121,7 @@ class Brakes(Controller):
 def _view(one: Braked, *, holds: bool) -> BrakeView:
     site = None if one.group.site is None else SiteView(*one.group.site)
     return BrakeView(
-        operator=one.group.operator,
+        operator=None if one.group.operator is None else one.group.id,
         site=site,
         holds=holds,
         tripped_at=told(one.tripped_at),

@@ -1,5 +1,6 @@
 """What `evse-status doctor` finds out about partners and the fleet. Everything is in the database: nobody is called."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -103,9 +104,7 @@ async def brakes(connection: AsyncConnection, at: datetime) -> list[Finding]:
         if one.holds(at) and one.held_until is not None:
             says = f"took hold as key {one.tripped_by} would have overridden {one.evses} of {one.of} EVSEs, until "
             says += f"{rfc3339(one.held_until)}, calls refused: {one.refused}"
-            what = (
-                f"--operator {one.group.operator}" if one.group.site is None else f"--site {'/'.join(one.group.site)}"
-            )
+            what = f"--{'operator' if one.group.site is None else 'site'} {shlex.quote(one.group.id)}"
             todo = (
                 f"`evse-status brakes lift {what}` if that is meant, `evse-status keys panic {one.tripped_by}` if not"
             )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from app.domain.evse import Evse
+from app.domain.evse_id import operator_name
 from app.domain.scope import Scope, Site
 
 
@@ -18,8 +19,13 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """How it is called in the store, in the API and at the command line."""
-        return f"operator {self.operator}" if self.site is None else f"site {'/'.join(self.site)}"
+        """How it is called in the store, in the API and at the command line: `operator DE*ABC`, `site DE/ABC/LOC1`."""
+        return f"operator {self.id}" if self.site is None else f"site {self.id}"
+
+    @property
+    def id(self) -> str:
+        """How people write it: `DE*ABC`, `DE/ABC/LOC1`."""
+        return operator_name(self.operator or "") if self.site is None else "/".join(self.site)
 
     @property
     def scope(self) -> Scope:

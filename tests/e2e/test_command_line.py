@@ -64,7 +64,7 @@ def test_a_brake_is_lifted_and_put_back_by_the_name_it_has_everywhere(run: Run):
 
 def test_a_brake_that_is_not_there_cannot_be_lifted(run: Run):
     run("evses", "import", str(FLEET))
-    assert "no EVSE of operator DEXYZ" in run("brakes", "lift", "--operator", "DE*XYZ", code=1).output
+    assert "no EVSE of operator DE*XYZ" in run("brakes", "lift", "--operator", "DE*XYZ", code=1).output
     for wrong in ([], ["--site", "DEPOT"], ["--operator", "D"], ["--operator", "DE*XPO", "--for", "25h"]):
         run("brakes", "lift", *wrong, code=2)
 

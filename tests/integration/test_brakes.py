@@ -76,7 +76,7 @@ async def test_an_operator_is_braked_before_all_of_its_small_sites_are_gone(writ
     evses = [one for site in range(10) for one in await site_of(writer, 4, location=f"S{site}", elsewhere=0)]
     answers = await together(*(plan(writer, one) for one in evses))
     assert len(answers) - len(refused(answers)) == 8  # a fifth of forty
-    assert str(refused(answers)[0]).startswith("9 of 40 EVSEs of operator DEABC")
+    assert str(refused(answers)[0]).startswith("9 of 40 EVSEs of operator DE*ABC")
 
 
 async def test_once_it_holds_nothing_more_is_overridden_until_it_lets_go(writer: Writer, clock: FrozenClock) -> None:
@@ -202,7 +202,7 @@ async def test_lifted_it_counts_nothing_until_then_and_anew_afterwards(
     clock.advance(HOUR)
     assert len(refused(await together(*(plan(writer, one) for one in evses)))) == 12
     lifts = [row["subject"] for row in await stored(database, "audit") if row["action"] == "lift"]
-    assert lifts == ["brake of site DE/ABC/LOC1", "brake of operator DEABC"]
+    assert lifts == ["brake of site DE/ABC/LOC1", "brake of operator DE*ABC"]
 
 
 async def test_an_operator_that_is_lifted_means_its_sites_as_well(

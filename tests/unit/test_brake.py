@@ -54,7 +54,7 @@ def test_an_evse_belongs_to_its_site_and_to_its_operator() -> None:
         Scope(sites=(("DE", "ABC", "LOC1"),)),
         Scope(operators=("DEABC",)),
     ]
-    assert [group.name for group in (SITE, OPERATOR)] == ["site DE/ABC/LOC1", "operator DEABC"]
+    assert [group.name for group in (SITE, OPERATOR)] == ["site DE/ABC/LOC1", "operator DE*ABC"]
 
 
 def test_it_holds_until_it_lets_go_by_itself_or_is_lifted_and_counts_anew_afterwards() -> None:

@@ -152,7 +152,7 @@ class World:
         return key_id
 
     async def _operator(self, target: Target) -> str:
-        return {Target.ELSEWHERE: "DEXYZ", Target.NONE: "DEZZZ"}.get(target, "DEABC")
+        return {Target.ELSEWHERE: "DE*XYZ", Target.NONE: "DE*ZZZ"}.get(target, "DE*ABC")
 
     async def _new(self, _target: Target) -> str:
         return f"new-{next(self._numbers)}"
