@@ -19,7 +19,7 @@ from app.domain.instant import rfc3339
 from app.domain.partner import Partner, Standing
 from app.domain.principal import COMMAND_LINE
 from app.store import brakes as store_of_brakes
-from app.store import diagnosis, full_loads, partner_reports
+from app.store import diagnosis, full_loads, keys, partner_reports
 from app.store.diagnosis import Some
 
 LATE: Final = timedelta(minutes=1)  #: after a boundary; a running service is late by seconds
@@ -100,14 +100,19 @@ async def full_load(connection: AsyncConnection, partner: Partner) -> list[Findi
 async def brakes(connection: AsyncConnection, at: datetime) -> list[Finding]:
     """Say which brakes hold, and which are lifted."""
     found = []
-    for one in await store_of_brakes.at_work(connection, COMMAND_LINE, at):
+    at_work = await store_of_brakes.at_work(connection, COMMAND_LINE, at)
+    culprits = await keys.find_many(connection, {one.tripped_by for one in at_work if one.tripped_by is not None})
+    for one in at_work:
         if one.holds(at) and one.held_until is not None:
             says = f"took hold as key {one.tripped_by} would have overridden {one.evses} of {one.of} EVSEs, until "
             says += f"{rfc3339(one.held_until)}, calls refused: {one.refused}"
             what = f"--{'operator' if one.group.site is None else 'site'} {shlex.quote(one.group.id)}"
-            todo = (
-                f"`evse-status brakes lift {what}` if that is meant, `evse-status keys panic {one.tripped_by}` if not"
-            )
+            todo = f"`evse-status brakes lift {what}`"
+            culprit = culprits.get(one.tripped_by or "")
+            if culprit is None or culprit.is_good(at):
+                todo += f" if that is meant, `evse-status keys panic {one.tripped_by}` if not"
+            else:
+                todo += f" once all is well: its key is {culprit.state(at).value}, and it holds against all others too"
             found.append(Finding(f"brake of {one.group.name}", says, todo))
         elif one.lifted_until is not None:
             says = f"is lifted until {rfc3339(one.lifted_until)}"

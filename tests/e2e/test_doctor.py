@@ -18,6 +18,7 @@ from app.channels.oicp.wire import EVSE_ID
 from app.cli import group
 from app.clock import SystemClock
 from app.domain.api_key import ApiKey, digest_of, new_key
+from app.domain.errors import BlastRadius
 from app.domain.location import PublishedLocation
 from app.domain.partner import Partner
 from app.domain.principal import Role
@@ -386,3 +387,29 @@ async def test_keys_that_soon_expire_need_doing_and_those_that_never_do_are_note
     assert (about, says.partition(":")[0]) == (f"key {soon}", "bays")
     assert f"keys change {soon} --expires" in todo
     assert f"note: keys: without expiry, below admin: {never} (old);" in await run(code=1)
+
+
+async def test_a_brake_names_the_key_to_stop_and_no_longer_once_it_is_stopped(
+    database: Database, writer: Writer, clock: SystemClock
+) -> None:
+    at = clock.now()
+    key_id, key = new_key()
+    async with database.write() as connection:
+        one = ApiKey(id=key_id, name="app", role=Role.CLIENT, digest=digest_of(key), created_by="cli", created_at=at)
+        await keys.add(connection, one)
+    evses = [f"DE*ABC*E{number}" for number in range(6)]
+    for evse in evses:
+        await register(writer, evse)
+    for evse in evses[:5]:
+        await plan(writer, evse, by=one.principal)
+    with pytest.raises(BlastRadius):
+        await plan(writer, evses[5], by=one.principal)
+    (todo,) = [todo for about, _, todo in await findings() if about == "brake of operator DE*ABC"]
+    assert "`evse-status brakes lift --operator 'DE*ABC'` if that is meant" in todo
+    assert f"`evse-status keys panic {key_id}` if not" in todo
+    async with database.write() as connection:
+        table = metadata.tables["api_key"]
+        await connection.execute(table.update().values(revoked_at=clock.now()))
+    (todo,) = [todo for about, _, todo in await findings() if about == "brake of operator DE*ABC"]
+    assert "panic" not in todo
+    assert "`evse-status brakes lift --operator 'DE*ABC'` once all is well: its key is revoked" in todo
