@@ -48,10 +48,10 @@ class AskedScope(Asked):
 class AskedRights(Asked):
     """The limits of a key: what is left out is as usual, or stays; null is no limit. A scope is replaced whole.
 
-    `longest` is how far ahead a temporary status may end, of its beginning or of now once it has begun; `furthest` how
-    far ahead it may begin; `mostActive` how many may be in effect at one instant. With `finalCancel` a reference that
-    was ended stays so for a day, unless a newer source version comes. `networks` are those that calls may come from;
-    any, where there are none. `rate` is calls a minute, in each process.
+    `longest` is how long after its beginning a temporary status may end, or after now once it has begun; with it no
+    end is left open. `furthest` is how far ahead it may begin; `mostActive` how many may be in effect at one instant.
+    With `finalCancel` a reference that was cancelled without a source version stays so for a day, whatever comes.
+    `networks` are those that calls may come from; any, where there are none. `rate` is calls a minute, in each process.
     """
 
     scope: AskedScope | UnsetType = UNSET

@@ -65,7 +65,7 @@ SORTS: Final[Mapping[type[errors.DomainError], Sort]] = {
     errors.MayNot: Sort("forbidden", 403, "The key may not do that"),
     errors.KindNotAllowed: Sort("kind-not-allowed", 403, "The key may not say that"),
     errors.OpenEndNotAllowed: Sort("open-end-not-allowed", 403, "The key may not leave the end open"),
-    errors.TooLong: Sort("too-long", 403, "The window reaches too far ahead for the key"),
+    errors.TooLong: Sort("too-long", 403, "The window is too long for the key"),
     errors.TooFarAhead: Sort("too-far-ahead", 403, "The window begins too far ahead for the key"),
     errors.TooManyActive: Sort("too-many-active", 409, "The key has too many in effect at once"),
     errors.BlastRadius: Sort("blast-radius", 429, "Too much would be overridden at once"),

@@ -158,12 +158,20 @@ _OPTIONS: Final = (
         type=click.Choice([kind.value for kind in Kind], case_sensitive=False),
         help="It may say this; repeatable.",
     ),
-    click.option("--longest", type=Limit(Duration()), help="How far ahead a temporary status may end: 12h, or none."),
-    click.option("--furthest", type=Limit(Duration()), help="How far ahead one may begin: 90d, or none."),
-    click.option("--most-active", type=Limit(click.IntRange(1)), help="How many may be in effect at once, or none."),
-    click.option("--open-ended/--no-open-ended", default=None, help="Whether the end may be left open."),
     click.option(
-        "--final-cancel/--no-final-cancel", default=None, help="Whether a reference that was ended stays so for a day."
+        "--longest",
+        type=Limit(Duration()),
+        help="How long after its beginning, or after now, one may end: 12h, or none.",
+    ),
+    click.option("--furthest", type=Limit(Duration()), help="How far ahead it may begin: 90d, or none."),
+    click.option("--most-active", type=Limit(click.IntRange(1)), help="How many may be in effect at once, or none."),
+    click.option(
+        "--open-ended/--no-open-ended", default=None, help="Whether the end may be left open; not with --longest."
+    ),
+    click.option(
+        "--final-cancel/--no-final-cancel",
+        default=None,
+        help="Whether a reference cancelled without a version stays so for a day.",
     ),
     click.option(
         "--network",

@@ -57,15 +57,16 @@ def described(key: ApiKey, names: Mapping[int, str]) -> list[tuple[str, str]]:
     lines = [("EVSEs", scope(rights.scope, names))]
     if key.role in ROLES[Action.PLAN]:
         says = [kind.value for kind in rights.kinds if kind in KINDS[key.role]]
-        longest = "any length" if rights.longest is None else f"at most {short_duration(rights.longest)} ahead"
+        longest = "any length" if rights.longest is None else f"at most {short_duration(rights.longest)}"
+        is_open = rights.open_ended and rights.longest is None
         lines += [
             ("may say", ", ".join(says) or "nothing"),
-            ("lasting", f"{longest}, {'the end may be left open' if rights.open_ended else 'never with an open end'}"),
+            ("lasting", f"{longest}, {'the end may be left open' if is_open else 'never with an open end'}"),
             ("begins", "any time ahead" if rights.furthest is None else f"within {short_duration(rights.furthest)}"),
             ("at once", "any number" if rights.most_active is None else f"at most {rights.most_active}"),
         ]
         if rights.final_cancel:
-            lines.append(("references", "one that was ended stays so for a day"))
+            lines.append(("references", "one cancelled without a version stays so for a day"))
     lines.append(("networks", ", ".join(rights.networks) or "any"))
     lines.append(("rate", "any" if rights.rate is None else f"{rights.rate} calls a minute, in each process"))
     return lines

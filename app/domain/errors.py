@@ -97,7 +97,7 @@ class OpenEndNotAllowed(DomainError):
 
 
 class TooLong(DomainError):
-    """The temporary status would reach further ahead than the key may say anything."""
+    """The temporary status would last for longer than the key may say anything."""
 
 
 class TooFarAhead(DomainError):

@@ -4,7 +4,7 @@ It knows what it is handed and asks nobody: no database, no clock, no HTTP.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias, assert_never
 
@@ -203,9 +203,7 @@ def _may_want(principal: Principal, wanted: Wanted) -> Allowed | Denied:
         if not rights.open_ended or rights.longest is not None:
             return Denied(Why.OPEN_ENDED, "this key may not leave the end open: send validTo, and renew it in time")
     elif rights.longest is not None and end - max(begin, wanted.at) > rights.longest:
-        return Denied(
-            Why.TOO_LONG, f"this key may not say anything for longer than {short_duration(rights.longest)} ahead"
-        )
+        return Denied(Why.TOO_LONG, _too_long(rights.longest))
     if rights.furthest is not None and begin - wanted.at > rights.furthest:
         return Denied(
             Why.TOO_FAR, f"with this key a temporary status begins within {short_duration(rights.furthest)} from now"
@@ -225,3 +223,8 @@ def _is_over(principal: Principal, action: Action, key: ApiKey) -> bool:
     if action is Action.ISSUE_KEYS:
         return principal.rights.includes(key.rights)
     return principal.role is Role.ADMIN or action is Action.SEE_KEYS or key.role not in TRUSTED
+
+
+def _too_long(longest: timedelta) -> str:
+    long = short_duration(longest)
+    return f"with this key a temporary status ends within {long} of its beginning, or of now once it has begun"

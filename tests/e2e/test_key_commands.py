@@ -118,7 +118,7 @@ def test_operators_sites_and_evses_are_named_as_people_do(run: Run):
         "evses": [evse, other.upper()],
     }
     shown = run("keys", "show", made["id"]).output
-    for part in ("operator DE*ABC", f"site DE/XPO/{SITE}", evse, "at most 12h ahead", "never with an open end"):
+    for part in ("operator DE*ABC", f"site DE/XPO/{SITE}", evse, "at most 12h", "never with an open end"):
         assert part in shown
 
 
@@ -148,6 +148,8 @@ def test_limits_are_said_and_lifted(run: Run, key: Made):
     shown = run("keys", "show", key["id"]).output
     assert "operator DE*ABC" in shown
     assert "never with an open end" in shown
+    run("keys", "change", key["id"], "--open-ended", "--longest", "1d12h")
+    assert "at most 1d12h, never with an open end" in run("keys", "show", key["id"]).output
 
 
 @pytest.mark.parametrize("command", ["show", "change", "rotate", "revoke", "panic"])

@@ -180,6 +180,14 @@ def test_each_limit_at_its_edge_for_every_role(rights: Any, edge: Wanted | None,
         assert why(holder(role), action, beyond) is None
 
 
+def test_a_limit_is_said_as_people_type_it():
+    verdict = may(holder(C, longest=90 * MINUTE), Action.PLAN, wanted(end=91))
+    says = "with this key a temporary status ends within 1h30m of its beginning, or of now once it has begun"
+    assert verdict == Denied(Why.TOO_LONG, says)
+    verdict = may(holder(C, furthest=timedelta(days=90)), Action.PLAN, wanted(begin=200_000, end=None))
+    assert verdict == Denied(Why.TOO_FAR, "with this key a temporary status begins within 90d from now")
+
+
 def test_what_is_not_seen_is_said_before_anything_else_that_is_wrong():
     nothing = Rights(scope=ABC, kinds=(), longest=MINUTE, furthest=MINUTE, most_active=0, open_ended=False)
     far = wanted(begin=99, end=None, beside=9, on=ELSEWHERE)
