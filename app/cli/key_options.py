@@ -50,7 +50,10 @@ class Expiry(click.ParamType[Any]):
                 return parse_instant(value)
             except DomainError as error:
                 self.fail(str(error), param, ctx)
-        return Duration().convert(value, param, ctx)
+        try:
+            return Duration().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message}; or a time such as 2026-12-31T18:00:00Z, or {_NEVER}", param, ctx)
 
 
 class AskedRights(msgspec.Struct, kw_only=True, frozen=True):
@@ -80,6 +83,8 @@ class AskedRights(msgspec.Struct, kw_only=True, frozen=True):
         Raises:
             DomainError: there is no such thing, or several.
         """
+        if _ANY in self.network and len(self.network) > 1:
+            raise click.UsageError("give --network any, or the networks")
         return WantedRights(
             scope=await self._scope(connection),
             kinds=tuple(map(Kind, self.kind)) or UNSET,

@@ -19,6 +19,7 @@ from app.store import issuing
 from app.store.key_scopes import evse_names
 
 _EXPIRES = "When it expires: 90d, a time, or never."
+_OVERLAP = timedelta(days=1)
 
 
 @click.group()
@@ -47,8 +48,8 @@ Examples:
 @click.option(
     "--role",
     type=click.Choice([role.value for role in Role]),
-    help="Instead of a preset. admin: everything. operations: all temporary statuses. technician, client: their own. "
-    "ingest: BLOCKED only, sees nothing. reader: looks.",
+    help="Instead of a preset. admin: everything. operations: all temporary statuses. technician: its own and every "
+    "MAINTENANCE. client: its own. ingest: BLOCKED only, sees nothing. reader: looks.",
 )
 @click.option("--expires", type=Expiry(), help=f"{_EXPIRES}  [default: 365d, an admin's never]")
 @rights_options
@@ -65,7 +66,7 @@ async def create(
     """Make a key. It is shown now and never again; only its digest is stored."""
     of: list[Preset | Role] = [*([] if preset is None else [Preset(preset)]), *([] if role is None else [Role(role)])]
     if len(of) != 1:
-        raise click.UsageError("say what the key is for, with --preset or with --role")
+        raise click.UsageError("say what the key is for, with --preset or with --role, and not with both")
     async with opened(settings_from_environment()) as beside, beside.database.write() as connection:
         at = beside.clock.now()
         try:
@@ -119,18 +120,19 @@ async def change(
 @click.option(
     "--overlap",
     type=Duration(),
-    default="1d",
-    show_default=True,
-    help="How long the old secret stays good, at most 90d.",
+    help="How long the old secret stays good, at most 90d.  [default: 1d]",
 )
 @click.option("--at-once", is_flag=True, help="The old secret is good for nothing from now on.")
 @as_json
 @runs
-async def rotate(key_id: str, overlap: timedelta, output: str, *, at_once: bool) -> None:
+async def rotate(key_id: str, overlap: timedelta | None, output: str, *, at_once: bool) -> None:
     """Give a key another secret, shown now and never again. Its id, its rights and what it planned stay."""
+    if at_once and overlap is not None:
+        raise click.UsageError("give --overlap or --at-once")
+    overlap = timedelta() if at_once else overlap or _OVERLAP
     async with opened(settings_from_environment()) as beside, beside.database.write() as connection:
         at = beside.clock.now()
-        issued = await issuing.rotate(connection, COMMAND_LINE, key_id, at, timedelta() if at_once else overlap)
+        issued = await issuing.rotate(connection, COMMAND_LINE, key_id, at, overlap)
         names = await evse_names(connection, issued.stored.rights.scope.evses)
     _show(issued, at, names, output)
 

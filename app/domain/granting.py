@@ -94,8 +94,9 @@ def _kinds(role: Role, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
     if not kinds:
         raise MalformedValue("a key that may say nothing is one of a reader", field="rights.kinds")
     if never := [kind for kind in kinds if kind not in KINDS[role]]:
-        ever = ", ".join(kind for kind in Kind if kind in KINDS[role]) or "nothing"
-        raise MalformedValue(f"a key with the role {role} never says {never[0]}, only {ever}", field="rights.kinds")
+        ever = ", ".join(kind for kind in Kind if kind in KINDS[role])
+        only = f", only {ever}" if ever else ", nor anything else"
+        raise MalformedValue(f"a key with the role {role} never says {never[0]}{only}", field="rights.kinds")
     return tuple(kind for kind in Kind if kind in kinds)
 
 

@@ -74,10 +74,12 @@ def test_a_reader_operations_and_an_admin_need_none_and_an_admin_does_not_expire
     ("words", "says"),
     [
         ([], "--preset or with --role"),
-        (["--preset", "sensor", "--role", "admin"], "--preset or with --role"),
+        (["--preset", "sensor", "--role", "admin"], "not with both"),
         (["--role", "root"], "admin"),
         (["--preset", "phone"], "booking"),
         (["--role", "reader", "--expires", "soon"], "2h, 90m"),
+        (["--role", "reader", "--expires", "soon"], "or never"),
+        (["--role", "reader", "--network", "any", "--network", "192.0.2.0/24"], "--network any, or the networks"),
         (["--role", "reader", "--expires", "2027-01-01T00:00:00"], "offset"),
         (["--role", "client", "--everywhere", "--most-active", "0"], "0"),
         (["--role", "client", "--everywhere", "--kind", "BROKEN"], "reserved"),
@@ -104,6 +106,11 @@ def test_what_cannot_be_is_refused_with_a_reason(run: Run, words: list[str], say
     run("evses", "import", str(FLEET))
     assert says in run("keys", "create", "--name", "x", "--preset", "sensor", *words, code=1).stderr
     assert "no keys" in run("keys", "list").output
+
+
+def test_a_reader_says_nothing(run: Run):
+    said = run("keys", "create", "--name", "x", "--role", "reader", "--kind", "BLOCKED", code=1).stderr
+    assert "a key with the role reader never says BLOCKED, nor anything else" in said
 
 
 def test_operators_sites_and_evses_are_named_as_people_do(run: Run):
@@ -175,6 +182,7 @@ def test_a_key_is_rotated_revoked_and_neither_rotated_nor_changed_any_more(run: 
     assert rotated["previousUntil"] is not None
     at_once = json.loads(run("keys", "rotate", key["id"], "--at-once", "-o", "json").output)
     assert at_once["previousUntil"] is None
+    assert "--overlap or --at-once" in run("keys", "rotate", key["id"], "--overlap", "2h", "--at-once", code=2).stderr
     assert "at most 90 days" in run("keys", "rotate", key["id"], "--overlap", "91d", code=1).stderr
     for _ in range(2):
         assert "is revoked" in run("keys", "revoke", key["id"]).output
