@@ -38,7 +38,8 @@ class Precondition(msgspec.Struct, frozen=True):
         """
         tag = None if one is None else tag_of(one, at)
         if self.matches is not None and not self.matches.match(tag):
-            raise PreconditionFailed("If-Match does not fit: it is not as you saw it", field="If-Match")
+            why = "there is none" if one is None else "it is not as you saw it"
+            raise PreconditionFailed(f"If-Match does not fit: {why}", field="If-Match")
         if self.matches_none is not None and self.matches_none.match_weakly(tag):
             raise PreconditionFailed("If-None-Match does not fit: there is one already", field="If-None-Match")
 

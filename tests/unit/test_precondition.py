@@ -45,5 +45,7 @@ def test_a_condition_holds_or_the_call_is_refused(
     if there if one else not_there:
         condition.demand(one, at(20))
     else:
-        with pytest.raises(PreconditionFailed):
+        with pytest.raises(PreconditionFailed) as refusal:
             condition.demand(one, at(20))
+        if one is None:
+            assert str(refusal.value) == "If-Match does not fit: there is none"
