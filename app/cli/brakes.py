@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from app.cli.durations import Duration
+from app.cli.key_words import minute
 from app.cli.opening import as_json, opened, print_json, print_table, runs, settings_from_environment
 from app.domain.brake import Braked, Group
 from app.domain.errors import DomainError
@@ -29,7 +30,7 @@ def brakes() -> None:
 @as_json
 @runs
 async def list_(output: str) -> None:
-    """List the brakes that hold, and those that are lifted."""
+    """List the brakes that hold, and those that are lifted. Times are UTC."""
     async with opened(settings_from_environment()) as beside, beside.database.read() as connection:
         at = beside.clock.now()
         found = await store.at_work(connection, COMMAND_LINE, at)
@@ -89,14 +90,15 @@ def _group(operator: str | None, site: str | None) -> Group:
 
 
 def _state(one: Braked, *, holds: bool) -> str:
-    return f"holds until {_time(one.held_until)}" if holds else f"lifted until {_time(one.lifted_until)}"
+    until = one.held_until if holds else one.lifted_until
+    return f"{'holds' if holds else 'lifted'} until {minute(until) if until else ''}"
 
 
 def _why(one: Braked) -> str:
     if one.tripped_at is None:
         return ""
-    said = f"{one.evses} of {one.of} EVSEs by key {one.tripped_by} at {_time(one.tripped_at)}"
-    return f"{said}; {one.refused} calls refused"
+    said = f"{one.evses} of {one.of} EVSEs by key {one.tripped_by} at {minute(one.tripped_at)}"
+    return f"{said}; calls refused: {one.refused}"
 
 
 def _time(value: datetime | None) -> str | None:

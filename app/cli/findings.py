@@ -14,6 +14,7 @@ from app.channels.configuring import concerns_of
 from app.channels.ocpi.channel import OcpiChannel
 from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.wire import EVSE_ID
+from app.cli.key_words import minute
 from app.domain.evse_id import operator_key
 from app.domain.instant import rfc3339
 from app.domain.partner import Partner, Standing
@@ -105,7 +106,7 @@ async def brakes(connection: AsyncConnection, at: datetime) -> list[Finding]:
     for one in at_work:
         if one.holds(at) and one.held_until is not None:
             says = f"took hold as key {one.tripped_by} would have overridden {one.evses} of {one.of} EVSEs, until "
-            says += f"{rfc3339(one.held_until)}, calls refused: {one.refused}"
+            says += f"{minute(one.held_until)} UTC, calls refused: {one.refused}"
             what = f"--{'operator' if one.group.site is None else 'site'} {shlex.quote(one.group.id)}"
             todo = f"`evse-status brakes lift {what}`"
             culprit = culprits.get(one.tripped_by or "")
@@ -115,7 +116,7 @@ async def brakes(connection: AsyncConnection, at: datetime) -> list[Finding]:
                 todo += f" once all is well: its key is {culprit.state(at).value}, and it holds against all others too"
             found.append(Finding(f"brake of {one.group.name}", says, todo))
         elif one.lifted_until is not None:
-            says = f"is lifted until {rfc3339(one.lifted_until)}"
+            says = f"is lifted until {minute(one.lifted_until)} UTC"
             found.append(Finding(f"brake of {one.group.name}", says, "", note=True))
     return found
 
