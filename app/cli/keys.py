@@ -112,7 +112,7 @@ async def change(
         print_json(msgspec.to_builtins(key_view(changed, at, names)))
         return
     click.echo(f"{key_id} is changed")
-    _say(key_words.described(changed, names), err=False)
+    _say([("state", key_words.state(changed, at)), *key_words.described(changed, names)], err=False)
 
 
 @keys.command()

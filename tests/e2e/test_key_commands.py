@@ -145,6 +145,7 @@ def test_limits_are_said_and_lifted(run: Run, key: Made):
     changed = json.loads(run("keys", "show", key["id"], "-o", "json").output)
     assert changed["rights"] == key["rights"] | {"longest": "PT3H", "mostActive": 5, "networks": ["192.0.2.0/24"]}
     lifted = ("--longest", "none", "--most-active", "none", "--network", "any", "--rate", "none", "--open-ended")
+    assert "good until" in run("keys", "change", key["id"], "--expires", "90d").output
     run("keys", "change", key["id"], *lifted, "--expires", "never", "--name", "new")
     changed = json.loads(run("keys", "show", key["id"], "-o", "json").output)
     none: dict[str, Any] = {"longest": None, "mostActive": None, "networks": [], "rate": None, "openEnded": True}
