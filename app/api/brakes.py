@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Final
 
+import structlog
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -19,6 +20,8 @@ from app.domain.permission import Action
 from app.domain.principal import Principal
 from app.store import brakes as store
 
+log = structlog.get_logger(__name__)
+
 LONGEST_LIFT: Final = timedelta(days=1)
 
 Context_ = NamedDependency[Context]
@@ -34,7 +37,7 @@ class SiteText(Asked):
 
 
 class Lift(Asked, kw_only=True):
-    """Which brake to let go: an operator's with all of its sites, or one site's. `PT0S` puts it back."""
+    """Which brake to let go: an operator's with all of its sites, or one site's. After `PT0S` it counts anew at once."""
 
     operator: Annotated[str, Meta(max_length=12, examples=["DE*ABC"])] | None = None
     site: SiteText | None = None
@@ -115,6 +118,7 @@ class Brakes(Controller):
         group, at = data.group(), context.clock.now()
         async with context.database.write() as connection:
             lifted = await store.lift(connection, principal, group, at, at + data.lift_for)
+        log.warning("a brake was lifted", of=group.name, by=principal.id, until=told(lifted.lifted_until))
         return _view(lifted, holds=lifted.holds(at))
 
 

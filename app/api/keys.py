@@ -1,5 +1,6 @@
 """API keys: who may call, for what, and how to take that back."""
 
+import structlog
 from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -36,6 +37,8 @@ from app.store import keys as store
 from app.store.key_scopes import evse_names, scope_of
 from app.store.panic import panic
 
+log = structlog.get_logger(__name__)
+
 Context_ = NamedDependency[Context]
 Principal_ = NamedDependency[Principal]
 
@@ -57,7 +60,11 @@ class Keys(Controller):
 
     @post(operation_id="createKey", opt=needs(Action.ISSUE_KEYS), responses=refuses(*_REFUSED))
     async def create(self, data: JSONBody[NewKey], context: Context_, principal: Principal_) -> IssuedKey:
-        """Make a key, no further-reaching than your own. It is shown now, in `key`, and never again."""
+        """Make a key, no further-reaching than your own. It is shown now, in `key`, and never again.
+
+        An `Idempotency-Key` counts for nothing here: an answer with a secret in it is stored nowhere. Asked twice, two
+        are made; revoke the one whose answer was lost.
+        """
         of = data.preset or data.role
         if of is None or (data.preset is not None and data.role is not None):
             raise errors.MalformedValue("say what the key is for: either a preset or a role", field="preset")
@@ -155,6 +162,7 @@ class Keys(Controller):
     async def panic(self, key_id: KeyIdInPath, context: Context_, principal: Principal_) -> PanicView:
         """Revoke a key, then end everything that it planned. Broken off, do it again: it does what is left to do."""
         done = await panic(context.database, context.writer, context.clock, principal, _id(key_id))
+        log.warning("a key was panicked", key=key_id, by=principal.id, ended=done.ended)
         return PanicView(done.ended, [TouchedView(rfc3339(one.at), one.action, one.subject) for one in done.touched])
 
 

@@ -65,13 +65,13 @@ async def lift(operator: str | None, site: str | None, duration: timedelta, outp
 @click.option("--operator", help="Whose brake, such as DE*ABC.")
 @click.option("--site", help="Or which site's, such as DE/ABC/LOC1.")
 @runs
-async def restore(operator: str | None, site: str | None) -> None:
-    """Put a brake back that was lifted."""
+async def reset(operator: str | None, site: str | None) -> None:
+    """Have a brake count anew: one that holds lets go, one that was lifted is back."""
     group = _group(operator, site)
     async with opened(settings_from_environment()) as beside, beside.database.write() as connection:
         at = beside.clock.now()
         await store.lift(connection, COMMAND_LINE, group, at, at)
-    click.echo(f"the brake of {group.name} counts again")
+    click.echo(f"the brake of {group.name} counts anew")
 
 
 def _group(operator: str | None, site: str | None) -> Group:

@@ -12,7 +12,7 @@ from app.domain.api_key import ApiKey
 from app.domain.presets import BARE
 from app.store import keys as store
 
-SOON: Final = timedelta(days=30)
+SOON: Final = timedelta(days=30)  #: or the last tenth of its life, for one that was made for a few days
 _NAMED: Final = 5  #: keys that are named before the rest is only counted
 
 
@@ -26,7 +26,7 @@ async def of_keys(connection: AsyncConnection, at: datetime) -> list[Finding]:
             f"`evse-status keys change {one.id} --expires 365d`, or leave it if nobody uses it any more",
         )
         for one in good
-        if one.expires_at is not None and one.expires_at <= at + SOON
+        if one.expires_at is not None and one.expires_at <= at + min(SOON, (one.expires_at - one.created_at) / 10)
     ]
     if forever := [one for one in good if one.expires_at is None and BARE[one.role].lifetime is not None]:
         todo = "give them a date: `evse-status keys change ID --expires 365d`"

@@ -87,7 +87,7 @@ async def _touched(connection: AsyncConnection, key_id: str) -> list[Touched]:
     own = exists().where(_temporary.c.id == number, _temporary.c.created_by == key_id)
     query = (
         select(_audit.c.at, _audit.c.action, said)
-        .where(_audit.c.actor == key_id, said != f"key {key_id}", ~own)
+        .where(_audit.c.actor == key_id, said != f"key {key_id}", _audit.c.action != "trip", ~own)
         .order_by(_audit.c.id.desc())
         .limit(MOST_TOUCHED)
     )

@@ -59,7 +59,7 @@ def test_a_brake_is_lifted_and_put_back_by_the_name_it_has_everywhere(run: Run):
     assert re.search(r"lifted until \d{4}-\d\d-\d\d \d\d:\d\d\s", run("brakes", "list").output)
     assert json.loads(run("brakes", "list", "-o", "json").output)[0]["of"] == "site DE/XPO/XPO-LARKENAU"
     assert "note: brake of site DE/XPO/XPO-LARKENAU: is lifted" in run("doctor", code=1).output
-    run("brakes", "restore", "--site", "DE/XPO/XPO-LARKENAU")
+    run("brakes", "reset", "--site", "DE/XPO/XPO-LARKENAU")
     assert "no brake holds" in run("brakes", "list").output
 
 
