@@ -18,7 +18,7 @@ from app.domain.partner import Partner
 from app.domain.permission import Action
 from app.domain.principal import Principal
 from app.store import full_loads as store
-from app.store import partners
+from app.store import keys, partners
 
 Context_ = NamedDependency[Context]
 Principal_ = NamedDependency[Principal]
@@ -79,6 +79,7 @@ class FullLoads(Controller):
     ) -> FullLoadView:
         """Replace everything that the partner has by what is shown now; within seconds: look again for how."""
         async with context.database.write() as connection:
+            await keys.held(connection, principal, context.clock.now())
             partner = await partners.find(connection, context.secrets, name)
             daily = _daily(context, partner)
             if daily is None:

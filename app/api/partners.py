@@ -30,9 +30,9 @@ from app.domain.evse_id import parse_evse_id
 from app.domain.partner import Partner
 from app.domain.permission import Action
 from app.domain.principal import Principal
+from app.store import keys, reading
 from app.store import partner_reports as reports
 from app.store import partners as store
-from app.store import reading
 
 Context_ = NamedDependency[Context]
 Principal_ = NamedDependency[Principal]
@@ -56,6 +56,7 @@ class Partners(Controller):
         good = accepted(context.channels, data.channel, data.configuration, context.settings.longest_timeout)
         new = good.as_partner(data.name, data.channel, principal.id, at)
         async with context.database.write() as connection:
+            await keys.held(connection, principal, context.clock.now())
             added = await store.add(connection, context.secrets, new, principal.id)
         _told_of_change(context)
         issued = good.issued(data.configuration)
@@ -129,6 +130,7 @@ class Partners(Controller):
         if data.evse_id is None:
             return await _changed(name, Partner.told_anew, context, principal)
         async with context.database.write() as connection:
+            await keys.held(connection, principal, context.clock.now())
             partner = await store.find(connection, context.secrets, name)
             evse = await reading.evse_named(connection, parse_evse_id(data.evse_id))
             if not await store.resend(connection, partner, evse.id, context.clock.now()):
@@ -146,6 +148,7 @@ class Partners(Controller):
     async def remove(self, name: NameInPath, context: Context_, principal: Principal_) -> None:
         """Forget a partner. It is told nothing more, not even that EVSEs are removed."""
         async with context.database.write() as connection:
+            await keys.held(connection, principal, context.clock.now())
             await store.remove(connection, name, context.clock.now(), principal.id)
         context.partners_changed()
 
@@ -195,6 +198,7 @@ class Partners(Controller):
 
 async def _changed(name: str, decide: Any, context: Context, principal: Principal) -> PartnerView:
     async with context.database.write() as connection:
+        await keys.held(connection, principal, context.clock.now())
         new = await store.change(connection, context.secrets, name, decide, context.clock.now(), principal.id)
     _told_of_change(context)
     return await _view(new, context)

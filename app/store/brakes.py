@@ -11,7 +11,7 @@ from app.domain.errors import BrakeNotFound
 from app.domain.evse import Evse
 from app.domain.permission import Action, Allowed, Within, may
 from app.domain.principal import Principal
-from app.store import dialect
+from app.store import dialect, keys
 from app.store.commands.asking import demand
 from app.store.rows import evse_from
 from app.store.tables import metadata
@@ -57,7 +57,9 @@ async def lift(connection: AsyncConnection, by: Principal, group: Group, at: dat
 
     Raises:
         BrakeNotFound: no EVSE is registered there, or none that `by` may see.
+        KeyNotGood: the key that asks was revoked since the call began.
     """
+    by = await keys.held(connection, by, at)
     unknown = BrakeNotFound(f"no EVSE of {group.name} is registered")
     if not await _exists(connection, group):
         raise unknown

@@ -1,4 +1,7 @@
-"""Making, changing, rotating and revoking API keys in somebody's name, who is asked about first."""
+"""Making, changing, rotating and revoking API keys in somebody's name, who is asked about first.
+
+Each raises `KeyNotGood` where the key that asks was revoked since the call began.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -49,6 +52,7 @@ async def create(
         MalformedValue: something cannot be.
         MayNot: it would reach further than `by` does.
     """
+    by = await keys.held(connection, by, at)
     terms = PRESETS[of] if isinstance(of, Preset) else BARE[of]
     if expires_at is UNSET:
         expires_at = None if terms.lifetime is None else at + terms.lifetime
@@ -86,6 +90,7 @@ async def change(
         MalformedValue: something cannot be.
         MayNot: it would reach further than `by` does.
     """
+    by = await keys.held(connection, by, at, key_id)
 
     def decide(old: ApiKey) -> ApiKey:
         reached(by, Action.ISSUE_KEYS, old)
@@ -117,6 +122,7 @@ async def rotate(
     """
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise MalformedValue("both secrets are good together for at most 90 days (P90D)", field="overlap")
+    by = await keys.held(connection, by, at, key_id)
     _, key = new_key(key_id)
 
     def decide(old: ApiKey) -> ApiKey:
@@ -137,6 +143,7 @@ async def revoke(
     Raises:
         KeyNotFound: there is none for `by`.
     """
+    by = await keys.held(connection, by, at, key_id)
     return await keys.revoke(connection, key_id, at, by.id, permitted(by, action))
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.api_key import ApiKey, no_such_key
-from app.domain.principal import Role
+from app.domain.errors import KeyNotGood
+from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.store.database import Database
 from app.store.tables import metadata
@@ -65,6 +66,25 @@ class KeyReader:
                 for key_id, answer in asked.items():
                     answer.set_result(found.get(key_id))
         self._reading = None
+
+
+async def held(connection: AsyncConnection, by: Principal, at: datetime, about: str | None = None) -> Principal:
+    """Return who asks, with what the key is good for now, and keep it from being revoked until the commit.
+
+    Whoever sends a body slowly was let in long before it is read. `about` is the key that will be changed: where it is
+    the very one that asks it is locked for that at once, as two who both look first would wait for each other.
+
+    Raises:
+        KeyNotGood: it was revoked, or ran out, since the call began.
+    """
+    if not by.holds_key:
+        return by
+    query = select(_key).where(_key.c.id == by.id).with_for_update(read=about != by.id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    key = None if row is None else key_from(row)
+    if key is None or not key.is_good(at):
+        raise KeyNotGood("this key is not good")
+    return key.principal
 
 
 async def all_keys(connection: AsyncConnection) -> list[ApiKey]:
