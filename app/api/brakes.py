@@ -12,7 +12,7 @@ from msgspec import Meta
 from app.api.context import Context
 from app.api.guards import needs
 from app.api.problems import refuses
-from app.api.shapes import Asked, Told, ToldTime, told
+from app.api.shapes import Asked, Told, ToldTime, text_in, told
 from app.domain import errors
 from app.domain.brake import Braked, Group
 from app.domain.evse_id import operator_key
@@ -50,11 +50,12 @@ class Lift(Asked, kw_only=True):
         """Return whose brake is meant.
 
         Raises:
-            MalformedValue: neither an operator nor a site is named, or both are, or the operator cannot be read.
+            MalformedValue: neither an operator nor a site is named, or both are, or one that could not be.
         """
         if (self.operator is None) is (self.site is None):
             raise errors.MalformedValue("name an operator or a site", field="")
         if self.site is not None:
+            text_in(self.site.location_id, "site.locationId")
             return Group(site=(self.site.country_code.upper(), self.site.party_id.upper(), self.site.location_id))
         try:
             return Group(operator=operator_key(self.operator or ""))

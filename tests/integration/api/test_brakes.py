@@ -87,6 +87,7 @@ async def test_clients_may_not_lift_it(braked: dict[str, Any], sensor: Client, r
         ({"operator": "DE*XYZ"}, 404, "brake-not-found", None),
         ({"site": {**SITE, "locationId": "LOC2"}}, 404, "brake-not-found", None),
         ({"site": {**SITE, "locationId": ""}}, 400, "malformed", "/site/locationId"),
+        ({"site": {**SITE, "locationId": "LOC\x00"}}, 400, "malformed-value", "/site/locationId"),
         ({"operator": "DE*ABC", "liftFor": "PT24H0.001S"}, 400, "malformed-value", "/liftFor"),
         ({"operator": "DE*ABC", "liftFor": "-PT1S"}, 400, "malformed-value", "/liftFor"),
         ({"operator": "DE*ABC", "liftFor": "soon"}, 400, "malformed", "/liftFor"),
