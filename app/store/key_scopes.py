@@ -1,6 +1,7 @@
 """What a key's scope says, from what people write to the registry's own keys and back."""
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from app.store.tables import metadata
 
 _evse = metadata.tables["evse"]
 _location = metadata.tables["location"]
+_AT_ONCE: Final = 10_000  #: PostgreSQL takes no statement with more than 32,767 values
 
 
 async def scope_of(
@@ -53,9 +55,13 @@ async def sites_called(connection: AsyncConnection, location: str) -> list[Site]
 
 async def evse_names(connection: AsyncConnection, keys: Collection[int]) -> dict[int, str]:
     """How EVSEs are called, by their keys: by EVSE ID, or by uid where they have none."""
-    row = _evse.c
-    found = await connection.execute(select(row.id, row.evse_id, row.uid).where(row.id.in_(sorted(keys))))
-    return {id_: evse_id or uid for id_, evse_id, uid in found}
+    row, wanted = _evse.c, sorted(keys)
+    names: dict[int, str] = {}
+    for first in range(0, len(wanted), _AT_ONCE):
+        some = row.id.in_(wanted[first : first + _AT_ONCE])
+        found = await connection.execute(select(row.id, row.evse_id, row.uid).where(some))
+        names |= {id_: evse_id or uid for id_, evse_id, uid in found}
+    return names
 
 
 def _operator(written: str, place: int) -> str:

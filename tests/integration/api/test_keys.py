@@ -13,7 +13,19 @@ from app.main import Service
 from app.store import keys as store
 from tests.builders import HOUR, stored
 from tests.clock import START, FrozenClock
-from tests.integration.api.calls import EVSE, EVSES, STATUSES, Client, NewClient, get, good, plan, refusal, register
+from tests.integration.api.calls import (
+    EVSE,
+    EVSES,
+    STATUSES,
+    Client,
+    NewClient,
+    get,
+    good,
+    issue,
+    plan,
+    refusal,
+    register,
+)
 
 KEYS = "/v2/keys"
 DAY = timedelta(days=1)
@@ -344,3 +356,12 @@ async def test_a_key_may_panic_itself(admin: Client) -> None:
 
 def _body(method: str) -> dict[str, Any] | None:
     return {} if method in {"PATCH", "POST"} else None
+
+
+async def test_keys_are_listed_however_many_evses_they_name_together(admin: Client, service: Service) -> None:
+    for first in range(1, 33_001, 5500):
+        await issue(service, Role.CLIENT, Rights(scope=Scope(evses=tuple(range(first, first + 5500)))))
+    evse_id = (await register(admin))["evseId"]
+    found = [one["rights"]["scope"]["evses"] for one in await get(admin, KEYS)]
+    assert [len(one) for one in found if one] == [5500] * 6
+    assert [one[0] for one in found if evse_id in one] == [evse_id]
