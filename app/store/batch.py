@@ -212,8 +212,7 @@ class Batch:
         if which:
             await self._load_evses(connection, or_(*which), lock=lock)
         if self._evses:
-            known = _temporary.c.id.in_(list(self._temporary))
-            await self._load_temporary(connection, and_(live_temporary(self._evses, self.at), ~known), lock=False)
+            await self._load_temporary(connection, live_temporary(self._evses, self.at), lock=False)
         self._keys["evse"] = await dialect.take_keys(connection, "evse", sum(need.new_evses for need in needs))
         self._keys["temporary_status"] = await dialect.take_keys(
             connection, "temporary_status", sum(need.new_temporary for need in needs)
@@ -261,7 +260,9 @@ class Batch:
     async def _load_temporary(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
         query = select(_temporary).where(condition).order_by(_temporary.c.id)
         for row in (await connection.execute(query.with_for_update() if lock else query)).mappings():
-            self._remember_temporary(temporary_status_from(row))
+            # What is locked already stays as it is, and is passed over here: it may be more than a statement can name.
+            if row["id"] not in self._temporary:
+                self._remember_temporary(temporary_status_from(row))
 
     # Writing
 

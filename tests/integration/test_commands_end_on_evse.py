@@ -13,6 +13,7 @@ from app.domain.status import Kind
 from app.domain.temporary_status import State
 from app.store.commands.temporary_statuses import EndOnEvse, Written
 from app.store.database import Database
+from app.store.tables import metadata
 from app.store.writer import Writer
 from tests.builders import (
     ADMIN,
@@ -78,3 +79,18 @@ async def test_nothing_in_effect_is_nothing_to_end(writer: Writer, clock: Frozen
     assert await end_on_evse(writer) == []
     with pytest.raises(EvseNotFound):
         await writer.run(EndOnEvse(SENSOR, parse_evse_id("DE*ABC*E404")))
+
+
+async def test_however_much_is_planned_on_an_evse_what_is_in_effect_can_be_ended(
+    database: Database, writer: Writer
+) -> None:
+    one = await plan(writer)
+    (row,) = await stored(database, "temporary_status")
+    del row["id"]
+    later = [
+        row | {"valid_from": START + number * HOUR, "valid_to": START + (number + 1) * HOUR}
+        for number in range(1, 33_001)
+    ]
+    async with database.write() as connection:
+        await connection.execute(metadata.tables["temporary_status"].insert(), later)
+    assert [written.one.id for written in await end_on_evse(writer, by=ADMIN)] == [one.id]
