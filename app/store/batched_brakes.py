@@ -59,8 +59,10 @@ class BatchedBrakes:
                 rows = await connection.execute(_overrides(group, near))
                 self._begins[group] = {id_: (evse, begin) for id_, evse, begin in rows}
 
-    def admit(self, by: Principal, evse: Evse, begin: datetime, at: datetime) -> None:
-        """Let `by` override `evse` from `begin` on.
+    def admit(
+        self, by: Principal, evse: Evse, begin: datetime, at: datetime, *, instead_of: TemporaryStatus | None = None
+    ) -> None:
+        """Let `by` override `evse` from `begin` on; what it stands `instead_of`, on another EVSE, is not counted.
 
         Raises:
             BlastRadius: the brake of its site or its operator holds, or takes hold now.
@@ -77,7 +79,8 @@ class BatchedBrakes:
             if not braked.holds(at):
                 if group not in self._begins:
                     continue
-                near = self._near(group, begin)
+                moved = instead_of is not None and instead_of.evse != evse.id
+                near = self._others(group, begin, instead_of) if moved else self._near(group, begin)
                 count = len(near) + (evse.id not in near)
                 if count <= self._brake.most(group, self._sizes[group]):
                     continue
@@ -109,6 +112,10 @@ class BatchedBrakes:
         if begin not in nearby:
             nearby[begin] = self._brake.near(self._begins[group].values(), begin)
         return nearby[begin]
+
+    def _others(self, group: Group, begin: datetime, but: TemporaryStatus | None) -> set[int]:
+        others = (one for id_, one in self._begins[group].items() if but is None or id_ != but.id)
+        return self._brake.near(others, begin)
 
     async def write(self, connection: AsyncConnection) -> None:
         for group in sorted(self._changed, key=lambda one: one.name):

@@ -165,6 +165,17 @@ async def test_the_same_evse_counts_once(writer: Writer) -> None:
     assert not refused(answers)
 
 
+async def test_what_moves_to_another_evse_of_the_site_is_not_counted_where_it_was(writer: Writer) -> None:
+    evses = await site_of(writer, 12)
+    for one in evses[:6]:
+        await plan_by_ref(writer, one, one, valid_from=START + HOUR)
+    moved = await plan_by_ref(writer, evses[0], evses[6], valid_from=START + HOUR)
+    assert moved.created
+    with pytest.raises(BlastRadius) as refusal:
+        await plan(writer, evses[0], valid_from=START + HOUR)
+    assert str(refusal.value).startswith("7 of 12 EVSEs")
+
+
 async def test_operations_and_admins_are_not_braked_and_not_counted(writer: Writer) -> None:
     evses = await site_of(writer, 12)
     assert not refused(await together(*(plan(writer, one, by=NOC, kind=Kind.MAINTENANCE) for one in evses)))

@@ -113,7 +113,7 @@ class PlanByRef(msgspec.Struct, frozen=True):
             )
             return _change(batch, by, old, changes)
         _permit(batch, by, Action.PLAN, evse, wish.kind, interval, instead_of=old)
-        batch.brakes.admit(by, evse, interval.begin, batch.at)
+        batch.brakes.admit(by, evse, interval.begin, batch.at, instead_of=old)
         if old is not None:
             batch.put_temporary(_closed(old, batch.at, by.id))
         return _create(batch, by, wish, evse, interval, ref=self.ref)
