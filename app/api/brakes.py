@@ -1,7 +1,7 @@
 """The brakes: which of them hold, and letting one go."""
 
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 import structlog
 from litestar import Controller, get, post
@@ -14,15 +14,13 @@ from app.api.guards import needs
 from app.api.problems import refuses
 from app.api.shapes import Asked, Told, ToldTime, text_in, told
 from app.domain import errors
-from app.domain.brake import Braked, Group
+from app.domain.brake import LONGEST_LIFT, Braked, Group
 from app.domain.evse_id import operator_key
 from app.domain.permission import Action
 from app.domain.principal import Principal
 from app.store import brakes as store
 
 log = structlog.get_logger(__name__)
-
-LONGEST_LIFT: Final = timedelta(days=1)
 
 Context_ = NamedDependency[Context]
 Principal_ = NamedDependency[Principal]
@@ -37,7 +35,7 @@ class SiteText(Asked):
 
 
 class Lift(Asked, kw_only=True):
-    """Which brake to let go: an operator's with all of its sites, or one site's. After `PT0S` it counts anew at once."""
+    """Which brake to let go: an operator's with all of its sites, or one site's. After `PT0S` it counts anew."""
 
     operator: Annotated[str, Meta(max_length=12, examples=["DE*ABC"])] | None = None
     site: SiteText | None = None

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from app.domain.evse import Evse
 from app.domain.evse_id import operator_name
 from app.domain.scope import Scope, Site
+
+LONGEST_LIFT: Final = timedelta(days=1)
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -82,10 +85,14 @@ class Braked(msgspec.Struct, frozen=True, kw_only=True):
     lifted_by: str | None = None
 
     def holds(self, at: datetime) -> bool:
-        return self.held_until is not None and at < self.held_until and not self.is_lifted(at)
+        """Tell whether it refuses everything at `at`; what it did far ahead of that was done by a wrong clock."""
+        if self.tripped_at is None or self.held_until is None or self.is_lifted(at):
+            return False
+        return abs(at - self.tripped_at) < self.held_until - self.tripped_at
 
     def is_lifted(self, at: datetime) -> bool:
-        return self.lifted_until is not None and at < self.lifted_until
+        """Tell whether nothing is counted at `at`; nobody lifts it for so long that it is lifted far ahead of that."""
+        return self.lifted_until is not None and timedelta() < self.lifted_until - at <= LONGEST_LIFT
 
     def tripped(self, at: datetime, by: str, evses: int, of: int, hold: timedelta) -> "Braked":
         """Return it as it took hold."""

@@ -46,7 +46,8 @@ async def at_work(connection: AsyncConnection, by: Principal, at: datetime) -> l
     return [
         one
         for one in found
-        if isinstance(
+        if (one.holds(at) or one.is_lifted(at))
+        and isinstance(
             may(by, Action.SEE_BRAKES, Within(one.group.scope, await _members(connection, one.group))), Allowed
         )
     ]

@@ -57,6 +57,18 @@ def test_an_evse_belongs_to_its_site_and_to_its_operator() -> None:
     assert [group.name for group in (SITE, OPERATOR)] == ["site DE/ABC/LOC1", "operator DE*ABC"]
 
 
+def test_what_a_clock_left_behind_that_was_ahead_neither_holds_nor_lifts_once_it_is_put_right() -> None:
+    ahead = START + timedelta(days=365)
+    tripped = Braked(group=SITE).tripped(ahead, "sensor", 6, 10, 60 * MINUTE)
+    lifted = Braked(group=SITE).lifted("noc", ahead + 60 * MINUTE)
+    assert tripped.holds(ahead)
+    assert tripped.holds(ahead - MINUTE), "a small step back does not let go"
+    assert lifted.is_lifted(ahead - MINUTE)
+    assert not tripped.holds(START)
+    assert not lifted.is_lifted(START)
+    assert Braked(group=SITE).lifted("noc", START + timedelta(days=1)).is_lifted(START)
+
+
 def test_it_holds_until_it_lets_go_by_itself_or_is_lifted_and_counts_anew_afterwards() -> None:
     tripped = Braked(group=SITE).tripped(START, "sensor", 6, 10, 60 * MINUTE)
     assert tripped.holds(START)
