@@ -111,6 +111,10 @@ class Braked(msgspec.Struct, frozen=True, kw_only=True):
     def refused_again(self) -> "Braked":
         return msgspec.structs.replace(self, refused=self.refused + 1)
 
+    def let_go(self) -> "Braked":
+        """Return it as it no longer holds, and counts anew."""
+        return msgspec.structs.replace(self, held_until=None)
+
     def lifted(self, by: str, until: datetime) -> "Braked":
         """Return it let go: nothing holds, and nothing is counted until then."""
         return msgspec.structs.replace(self, held_until=None, lifted_by=by, lifted_until=until)

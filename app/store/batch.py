@@ -62,6 +62,7 @@ class Batch:
         self._by_key: dict[str, set[int]] = defaultdict(set)
         self._by_uid: dict[tuple[str, str, str], int] = {}
         self._temporary: dict[int, TemporaryStatus] = {}
+        self._locked: set[int] = set()
         self._by_evse: dict[int, set[int]] = defaultdict(set)
         self._by_ref: dict[tuple[str, str], int] = {}
         self._keys: dict[str, list[int]] = {}
@@ -135,8 +136,8 @@ class Batch:
         return None if found is None or found.ended_at is not None else found
 
     def made_by(self, owner: str) -> list[TemporaryStatus]:
-        """List what `owner` planned and is not over, of what was loaded, oldest first."""
-        theirs = (self._temporary[one] for one in sorted(self._temporary))
+        """List what `owner` planned and is not over, of what was locked to be ended, oldest first."""
+        theirs = (self._temporary[one] for one in sorted(self._locked))
         return [one for one in theirs if one.created_by == owner and one.ended_at is None and not one.is_over(self.at)]
 
     def live(self, evse: Evse) -> list[TemporaryStatus]:
@@ -263,6 +264,8 @@ class Batch:
             # What is locked already stays as it is, and is passed over here: it may be more than a statement can name.
             if row["id"] not in self._temporary:
                 self._remember_temporary(temporary_status_from(row))
+                if lock:
+                    self._locked.add(row["id"])
 
     # Writing
 

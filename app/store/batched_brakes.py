@@ -191,9 +191,12 @@ def _with_overrides(near: ColumnElement[bool], *columns: Any) -> Select[Any]:
 def _refusal(braked: Braked, at: datetime, *, named: bool) -> BlastRadius:
     """`named`: how much it is, which is nobody's affair who is not good for all of it."""
     until = braked.held_until or at
-    much = f"{braked.evses} of {braked.of} EVSEs" if named else "too many EVSEs"
+    if braked.refused > 1:  # it was somebody else's call, or an earlier one
+        says = f"the brake of {braked.group.name} holds, as too much would have been overridden at once"
+    else:
+        much = f"{braked.evses} of {braked.of} EVSEs" if named else "too many EVSEs"
+        says = f"{much} of {braked.group.name} would be overridden at once"
     return BlastRadius(
-        f"{much} of {braked.group.name} would be overridden at once: operations has to lift the brake, or it lets go "
-        "by itself",
+        f"{says}: operations has to lift the brake, or it lets go by itself",
         seconds=max(1, math.ceil((until - at).total_seconds())),
     )

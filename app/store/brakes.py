@@ -74,6 +74,14 @@ async def lift(connection: AsyncConnection, by: Principal, group: Group, at: dat
     return lifted
 
 
+async def let_go(connection: AsyncConnection, tripped_by: str) -> None:
+    """Have those count anew that hold because of this key, as nothing that it did goes on."""
+    row = _brake.c
+    held = select(_brake).where(row.tripped_by == tripped_by, row.held_until.is_not(None)).order_by(row.name)
+    for one in (await connection.execute(held.with_for_update())).mappings().all():
+        await save(connection, braked_from(one).let_go())
+
+
 async def _exists(connection: AsyncConnection, group: Group) -> bool:
     return (await connection.execute(select(_evse.c.id).where(_where(group)).limit(1))).first() is not None
 

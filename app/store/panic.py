@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.clock import Clock
 from app.domain.permission import Action
 from app.domain.principal import Principal
-from app.store import issuing
+from app.store import brakes, issuing
 from app.store.commands.temporary_statuses import EndAllOf
 from app.store.database import Database
 from app.store.tables import metadata
@@ -52,7 +52,8 @@ async def panic(
     """Revoke a key, then end everything that it planned, in slices; done again it does what is left to do.
 
     First the key, in a transaction of its own: what it has under way is waited for and ended with the rest, and it
-    plans nothing more. `told` hears after each slice how many were ended, and how many are left.
+    plans nothing more. Last the brakes that it tripped, which would go on holding against all others. `told` hears
+    after each slice how many were ended, and how many are left.
 
     Raises:
         KeyNotFound: there is none for `by`.
@@ -66,6 +67,8 @@ async def panic(
         told(ended, left)
         ended += await writer.run(EndAllOf(asked, key_id, SLICE))
     told(ended, 0)
+    async with database.write() as connection:
+        await brakes.let_go(connection, key_id)
     async with database.read() as connection:
         return Panicked(ended, await _touched(connection, key_id))
 

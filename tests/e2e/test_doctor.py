@@ -368,14 +368,16 @@ async def test_keys_that_soon_expire_need_doing_and_those_that_never_do_are_note
     await computed(database, clock)
     at = clock.now()
 
+    day = timedelta(days=1)
+
     async def issue(name: str, role: Role, expires_at: datetime | None, revoked_at: datetime | None = None) -> str:
         key_id, key = new_key()
-        more = {"created_by": "cli", "created_at": at, "expires_at": expires_at, "revoked_at": revoked_at}
+        made = at - 335 * day
+        more = {"created_by": "cli", "created_at": made, "expires_at": expires_at, "revoked_at": revoked_at}
         async with database.write() as connection:
             await keys.add(connection, ApiKey(id=key_id, name=name, role=role, digest=digest_of(key), **more))  # type: ignore[arg-type]
         return key_id
 
-    day = timedelta(days=1)
     soon = await issue("bays", Role.INGEST, at + 30 * day)
     await issue("later", Role.INGEST, at + 31 * day)
     await issue("gone", Role.INGEST, at - day)

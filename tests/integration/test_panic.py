@@ -9,7 +9,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from app.domain.api_key import ApiKey, digest_of, new_key
-from app.domain.errors import DomainError, KeyNotFound, KeyNotGood
+from app.domain.errors import BlastRadius, DomainError, KeyNotFound, KeyNotGood
 from app.domain.granting import WantedRights
 from app.domain.principal import COMMAND_LINE, Principal, Role
 from app.domain.rights import UNLIMITED, Rights
@@ -180,6 +180,34 @@ async def test_what_the_key_did_to_others_is_listed_newest_first_and_its_own_is_
     monkeypatch.setattr(panicking, "MOST_TOUCHED", 2)
     again = await panic(database, writer, clock, COMMAND_LINE, by.id)
     assert [one.subject for one in again.touched] == subjects[:2]
+
+
+async def test_the_brake_that_the_key_tripped_lets_go_of_the_others(
+    database: Database, writer: Writer, clock: FrozenClock
+) -> None:
+    evses = [f"DE*ABC*E{number}" for number in range(8)]
+    await together(*(register(writer, one) for one in evses))
+    culprit, another = await hold(database, clock), await hold(database, clock)
+    await together(*(plan(writer, one, by=culprit) for one in evses))
+    with pytest.raises(BlastRadius):
+        await plan(writer, evses[7], by=another)
+    assert await panic(database, writer, clock, COMMAND_LINE, culprit.id) == Panicked(5, [])
+    await together(*(plan(writer, one, by=another) for one in evses[:5]))
+    assert await live(database, clock, another.id) == 5
+    with pytest.raises(BlastRadius):  # it counts anew
+        await plan(writer, evses[7], by=another)
+
+
+async def test_a_brake_that_another_key_tripped_goes_on_holding(
+    database: Database, writer: Writer, clock: FrozenClock
+) -> None:
+    evses = [f"DE*ABC*E{number}" for number in range(8)]
+    await together(*(register(writer, one) for one in evses))
+    culprit, another = await hold(database, clock), await hold(database, clock)
+    await together(*(plan(writer, one, by=culprit) for one in evses))
+    await panic(database, writer, clock, COMMAND_LINE, another.id)
+    with pytest.raises(BlastRadius):
+        await plan(writer, evses[7], by=await hold(database, clock))
 
 
 async def test_whoever_may_not_panic_a_key_revokes_nothing(
