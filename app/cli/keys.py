@@ -13,10 +13,11 @@ from app.cli.durations import Duration
 from app.cli.key_options import AskedRights, Expiry, expiry, rights_options
 from app.cli.opening import as_json, opened, print_json, runs, settings_from_environment
 from app.domain.errors import MalformedValue
+from app.domain.evse_id import operator_name
 from app.domain.presets import Preset
 from app.domain.principal import COMMAND_LINE, Role
 from app.store import issuing
-from app.store.key_scopes import evse_names
+from app.store.key_scopes import evse_names, without_evses
 
 _EXPIRES = "When it expires: 90d, a time, or never."
 _OVERLAP = timedelta(days=1)
@@ -79,7 +80,11 @@ async def create(
                 raise click.UsageError("say for which EVSEs: --operator, --site or --evse, or --everywhere") from None
             raise
         names = await evse_names(connection, issued.stored.rights.scope.evses)
+        missing = await without_evses(connection, issued.stored.rights.scope.operators)
     _show(issued, at, names, output)
+    if missing:
+        named = ", ".join(operator_name(one) for one in missing)
+        click.echo(f"Note: no EVSE of {named} is registered yet, so there is nothing that it is good for.", err=True)
 
 
 @keys.command()

@@ -53,6 +53,16 @@ async def sites_called(connection: AsyncConnection, location: str) -> list[Site]
     return sorted(found)
 
 
+async def without_evses(connection: AsyncConnection, operators: Collection[str]) -> list[str]:
+    """Those of these operators of which no EVSE is registered: mistyped, or too early."""
+    row = _evse.c
+    return [
+        one
+        for one in operators
+        if (await connection.execute(select(row.id).where(row.operator == one).limit(1))).first() is None
+    ]
+
+
 async def evse_names(connection: AsyncConnection, keys: Collection[int]) -> dict[int, str]:
     """How EVSEs are called, by their keys: by EVSE ID, or by uid where they have none."""
     row, wanted = _evse.c, sorted(keys)

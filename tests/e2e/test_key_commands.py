@@ -113,6 +113,13 @@ def test_a_reader_says_nothing(run: Run):
     assert "a key with the role reader never says BLOCKED, nor anything else" in said
 
 
+def test_an_operator_of_whom_nothing_is_registered_is_noted_as_it_may_be_mistyped(run: Run):
+    run("evses", "import", str(FLEET))
+    words = ("keys", "create", "--name", "x", "--preset", "booking")
+    assert "no EVSE of DE*ABC is registered yet" in run(*words, "--operator", "DE*ABC").stderr
+    assert "registered" not in run(*words, "--operator", "DE*XPO").stderr
+
+
 def test_operators_sites_and_evses_are_named_as_people_do(run: Run):
     run("evses", "import", str(FLEET))
     evse, other = "DE*XPO*E1001*1", "de*xpo*e1001*2"
