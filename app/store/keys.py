@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.api_key import ApiKey, no_such_key
 from app.domain.errors import KeyNotGood
-from app.domain.principal import Principal, Role
+from app.domain.principal import TRUSTED, Principal, Role
 from app.domain.rights import Rights
 from app.store.database import Database
 from app.store.tables import metadata
@@ -71,17 +71,18 @@ class KeyReader:
 async def held(connection: AsyncConnection, by: Principal, at: datetime, about: str | None = None) -> Principal:
     """Return who asks, with what the key is good for now, and keep it from being revoked until the commit.
 
-    Whoever sends a body slowly was let in long before it is read. `about` is the key that will be changed: where it is
-    the very one that asks it is locked for that at once, as two who both look first would wait for each other.
+    Whoever sends a body slowly was let in long before it is read. `about` is the key that will be changed: both are
+    locked at once and in the order in which the writer locks keys, so that nobody waits for each other.
 
     Raises:
         KeyNotGood: it was revoked, or ran out, since the call began.
     """
     if not by.holds_key:
         return by
-    query = select(_key).where(_key.c.id == by.id).with_for_update(read=about != by.id)
-    row = (await connection.execute(query)).mappings().one_or_none()
-    key = None if row is None else key_from(row)
+    row = _key.c
+    query = select(_key).where(row.id.in_({by.id, about or by.id})).order_by(row.role.in_(TRUSTED), row.id)
+    found = await connection.execute(query.with_for_update(read=about is None))
+    key = {one["id"]: key_from(one) for one in found.mappings()}.get(by.id)
     if key is None or not key.is_good(at):
         raise KeyNotGood("this key is not good")
     return key.principal

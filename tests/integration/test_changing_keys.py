@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.api_key import ApiKey, digest_of, new_key
-from app.domain.errors import KeyIsOver
+from app.domain.errors import KeyIsOver, KeyNotGood
 from app.domain.principal import COMMAND_LINE, Role
 from app.store import issuing, keys
 from app.store.database import Database
@@ -87,3 +87,26 @@ async def test_no_change_brings_a_key_back_that_was_just_revoked(
     key, refusal = await one_after_the_other(databases, clock, revoked, change)
     assert isinstance(refusal, KeyIsOver)
     assert (key.name, key.rotated_at, key.revoked_at) == ("old", None, clock.now())
+
+
+async def test_of_two_admins_who_revoke_each_other_at_once_one_is_left(
+    databases: tuple[Database, Database], clock: FrozenClock
+) -> None:
+    async def revoke(database: Database, by: ApiKey, key: ApiKey) -> None:
+        async with database.write() as connection:
+            await issuing.revoke(connection, by.principal, key.id, clock.now())
+
+    for _ in range(10):
+        pair = []
+        for database in databases:
+            key_id, key = new_key()
+            one = ApiKey(
+                id=key_id, name="x", role=Role.ADMIN, digest=digest_of(key), created_by="cli", created_at=clock.now()
+            )
+            async with database.write() as connection:
+                await keys.add(connection, one)
+            pair.append(one)
+        here, there = pair
+        work = (revoke(databases[0], here, there), revoke(databases[1], there, here))
+        done = await asyncio.wait_for(asyncio.gather(*work, return_exceptions=True), 20)
+        assert sorted(map(type, done), key=str) == sorted([KeyNotGood, type(None)], key=str), done
