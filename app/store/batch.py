@@ -136,7 +136,10 @@ class Batch:
         return None if found is None or found.ended_at is not None else found
 
     def made_by(self, owner: str) -> list[TemporaryStatus]:
-        """List what `owner` planned and is not over, of what was locked to be ended, oldest first."""
+        """List what `owner` planned and is not over, of what was loaded to be changed, oldest first.
+
+        Not of what was only looked at, beside it on its EVSE: another replica may be about to change that.
+        """
         theirs = (self._temporary[one] for one in sorted(self._locked))
         return [one for one in theirs if one.created_by == owner and one.ended_at is None and not one.is_over(self.at)]
 
@@ -264,8 +267,8 @@ class Batch:
             # What is locked already stays as it is, and is passed over here: it may be more than a statement can name.
             if row["id"] not in self._temporary:
                 self._remember_temporary(temporary_status_from(row))
-                if lock:
-                    self._locked.add(row["id"])
+            if lock:
+                self._locked.add(row["id"])
 
     # Writing
 

@@ -286,6 +286,24 @@ async def test_revoking_waits_for_what_the_key_has_under_way_and_finds_it(
     assert await live(database, clock, by.id) == 0
 
 
+async def test_a_slice_ends_only_what_it_has_locked_and_not_what_another_replica_is_at(
+    replicas: Replicas, clock: FrozenClock
+) -> None:
+    (here, database), (there, elsewhere) = replicas
+    await register(here)
+    by = await hold(database, clock)
+    made = await together(*(plan(here, by=by) for _ in range(4)))
+    async with elsewhere.write() as connection:
+        batch, command = Batch(clock.now()), EndAllOf(COMMAND_LINE, by.id, 2)
+        await batch.load(connection, [command.needs()])
+        assert command.decide(batch) == 2
+        beside = asyncio.create_task(here.run(EndAllOf(COMMAND_LINE, by.id, 2)))
+        await asyncio.sleep(0.2)  # it has come as far as it can
+        await batch.write(connection)
+    assert await asyncio.wait_for(beside, 5) == 0
+    assert await there.run(EndAllOf(COMMAND_LINE, by.id, 2)) == len(made) - 2
+
+
 async def test_two_panics_at_once_end_everything_once(replicas: Replicas, clock: FrozenClock) -> None:
     (here, database), (there, elsewhere) = replicas
     await register(here)
