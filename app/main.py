@@ -17,7 +17,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import channels as registered
-from app.api import batches, brakes, evses, full_loads, health, keys, partners, temporary_statuses
+from app.api import batches, brakes, by_reference, evses, full_loads, health, keys, partners, temporary_statuses
 from app.api.context import Context
 from app.api.entity_tags import provide_precondition, provide_seen
 from app.api.guards import authorized, only_known_parameters, provide_principal, roles_described
@@ -203,6 +203,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         "/",
         route_handlers=[
             temporary_statuses.TemporaryStatuses,
+            by_reference.TemporaryStatusesByReference,
             batches.Batches,
             evses.Evses,
             evses.ActualStatuses,

@@ -13,8 +13,9 @@ from app.domain.planning import Changes
 from app.domain.principal import Principal, Role
 from app.domain.status import AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
+from app.store.commands.ending import End
 from app.store.commands.evses import Register, Report, Reported
-from app.store.commands.temporary_statuses import Change, End, Plan, PlanByRef, Wish, Written
+from app.store.commands.temporary_statuses import Change, Plan, PlanByRef, Wish, Written
 from app.store.database import Database
 from app.store.due import AT_ONCE
 from app.store.tables import metadata

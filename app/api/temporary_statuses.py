@@ -1,13 +1,12 @@
 """Temporary statuses: planned, looked at, changed and ended."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Controller, Request, Response, delete, get, patch, post, put
+from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from app.api import paging
 from app.api.context import Context
@@ -21,15 +20,11 @@ from app.api.entity_tags import (
 from app.api.guards import needs
 from app.api.idempotency import REPLAYED, answered_once, digest_of, response
 from app.api.problems import refuses
-from app.api.shapes import AskedTime, ref_in
 from app.api.temporary_status_shapes import (
-    LARGEST_VERSION,
     NewTemporaryStatus,
-    TemporaryStatusByRef,
     TemporaryStatusChanges,
     TemporaryStatusView,
     WrittenTemporaryStatus,
-    source_version,
     view,
     written,
 )
@@ -41,6 +36,7 @@ from app.domain.principal import Principal
 from app.domain.status import Kind
 from app.domain.temporary_status import State
 from app.store import reading
+from app.store.commands import ending
 from app.store.commands import temporary_statuses as commands
 from app.store.commands.asking import demand, sees
 
@@ -51,7 +47,18 @@ Seen = NamedDependency[Tags]
 IdempotencyKey_ = NamedDependency[str | None]
 IdInPath = Annotated[str, PathParameter(name="id", description="the number that the creation answered")]
 
-_REFUSED = (errors.MalformedInstant, errors.EmptyInterval, errors.AlreadyOver)
+#: What may be wrong with a window, and what a key may not want.
+REFUSED: Final = (
+    errors.MalformedInstant,
+    errors.EmptyInterval,
+    errors.AlreadyOver,
+    errors.KindNotAllowed,
+    errors.OpenEndNotAllowed,
+    errors.TooLong,
+    errors.TooFarAhead,
+    errors.TooManyActive,
+    errors.BlastRadius,
+)
 
 
 class _Tagged(msgspec.Struct):
@@ -72,7 +79,7 @@ class TemporaryStatuses(Controller):
         operation_id="planTemporaryStatus",
         opt=needs(Action.PLAN),
         response_headers=[ETAG, REPLAYED],
-        responses=refuses(*_REFUSED, errors.EvseNotFound, errors.AmbiguousEvse, errors.IdempotencyMismatch),
+        responses=refuses(*REFUSED, errors.EvseNotFound, errors.AmbiguousEvse, errors.IdempotencyMismatch),
     )
     async def plan(
         self,
@@ -149,7 +156,7 @@ class TemporaryStatuses(Controller):
         opt=needs(Action.CHANGE),
         response_headers=[ETAG],
         responses=refuses(
-            *_REFUSED,
+            *REFUSED,
             errors.TemporaryStatusNotFound,
             errors.HasBegun,
             errors.HasEnded,
@@ -179,7 +186,7 @@ class TemporaryStatuses(Controller):
         self, temporary_id: IdInPath, context: Context_, principal: Principal_, precondition: Precondition_
     ) -> None:
         """End one now; a planned one never begins. Doing it again changes nothing."""
-        await context.writer.run(commands.End(principal, _number(temporary_id), precondition))
+        await context.writer.run(ending.End(principal, _number(temporary_id), precondition))
 
     @delete(
         operation_id="endTemporaryStatusesOfEvse",
@@ -196,80 +203,8 @@ class TemporaryStatuses(Controller):
         include_planned: Annotated[bool, QueryParameter(name="includePlanned")] = False,
     ) -> list[TemporaryStatusView]:
         """End what is in effect on an EVSE now, as far as it is this key's to end: its own, or for operations all."""
-        command = commands.EndOnEvse(principal, parse_evse_id(evse_id), temporary_status, include_planned)
+        command = ending.EndOnEvse(principal, parse_evse_id(evse_id), temporary_status, include_planned)
         return [view(one.one, one.evse, one.at) for one in await context.writer.run(command)]
-
-    @put(
-        "/by-ref/{ref:str}",
-        operation_id="planTemporaryStatusByRef",
-        opt=needs(Action.PLAN),
-        responses={
-            201: ResponseSpec(WrittenTemporaryStatus, description="created", generate_examples=False),
-            **refuses(
-                *_REFUSED,
-                errors.MalformedValue,
-                errors.EvseNotFound,
-                errors.AmbiguousEvse,
-                errors.StaleVersion,
-                errors.PreconditionFailed,
-            ),
-        },
-        response_headers=[ETAG],
-    )
-    async def plan_by_ref(
-        self,
-        ref: FromPath[str],
-        data: JSONBody[TemporaryStatusByRef],
-        context: Context_,
-        principal: Principal_,
-        precondition: Precondition_,
-    ) -> Response[WrittenTemporaryStatus]:
-        """Create or replace the one under your own reference. Renewed with a short `validTo` it is a sensor's lease.
-
-        With `sourceVersion` or `sourceUpdatedAt` what comes late changes nothing: it is a 409.
-        """
-        version = source_version(data.source_version, data.source_updated_at)
-        command = commands.PlanByRef(principal, ref_in(ref), data.wish(), version, precondition)
-        done = await context.writer.run(command)
-        return tagged(written(done, context), 201 if done.created else 200)
-
-    @get(
-        "/by-ref/{ref:str}",
-        operation_id="getTemporaryStatusByRef",
-        opt=needs(Action.SEE),
-        response_headers=[ETAG],
-        responses=NOT_MODIFIED | refuses(errors.TemporaryStatusNotFound, body=False),
-    )
-    async def get_by_ref(
-        self, ref: FromPath[str], context: Context_, principal: Principal_, seen: Seen
-    ) -> Response[TemporaryStatusView]:
-        """Look at what was last made under your reference."""
-        async with context.database.read() as connection:
-            one, evse = await reading.by_ref(connection, principal.id, ref_in(ref))
-        return unless_seen(view(one, evse, context.clock.now()), seen)
-
-    @delete(
-        "/by-ref/{ref:str}",
-        operation_id="endTemporaryStatusByRef",
-        opt=needs(Action.END),
-        status_code=204,
-        responses=refuses(errors.MalformedInstant, errors.StaleVersion, errors.PreconditionFailed, body=False),
-    )
-    async def end_by_ref(
-        self,
-        ref: FromPath[str],
-        context: Context_,
-        principal: Principal_,
-        precondition: Precondition_,
-        number: Annotated[int | None, QueryParameter(name="sourceVersion", ge=0, le=LARGEST_VERSION)] = None,
-        updated_at: Annotated[AskedTime | None, QueryParameter(name="sourceUpdatedAt")] = None,
-    ) -> None:
-        """End the one under your reference now; fine if there is none.
-
-        What comes later with a lower version, or within a day of a cancel without one, does not bring it back.
-        """
-        version = source_version(number, updated_at)
-        await context.writer.run(commands.EndByRef(principal, ref_in(ref), version, precondition))
 
 
 async def _evse_key(connection: Any, evse_id: str, principal: Principal) -> int:

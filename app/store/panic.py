@@ -12,7 +12,7 @@ from app.clock import Clock
 from app.domain.permission import Action
 from app.domain.principal import Principal
 from app.store import brakes, issuing
-from app.store.commands.temporary_statuses import EndAllOf
+from app.store.commands.ending import EndAllOf
 from app.store.database import Database
 from app.store.tables import metadata
 from app.store.writer import Writer

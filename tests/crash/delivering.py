@@ -22,7 +22,7 @@ from app.domain.status import Kind
 from app.schedule.decisions import Limits
 from app.schedule.dispatch import Dispatcher
 from app.schedule.reconcile import Reconciler
-from app.store.commands.temporary_statuses import EndByRef
+from app.store.commands.ending import EndByRef
 from app.store.database import Database
 from app.store.tables import metadata
 from app.store.writer import Writer

@@ -17,8 +17,9 @@ from app.domain.principal import Principal
 from app.domain.status import Kind
 from app.domain.temporary_status import TemporaryStatus
 from app.schedule.reconcile import Reconciler
+from app.store.commands.ending import EndByRef
 from app.store.commands.idempotent import Idempotent
-from app.store.commands.temporary_statuses import Change, EndByRef, Plan, PlanByRef, Wish, Written
+from app.store.commands.temporary_statuses import Change, Plan, PlanByRef, Wish, Written
 from app.store.database import Database
 from app.store.rows import evse_from, temporary_status_from, what_text
 from app.store.tables import metadata

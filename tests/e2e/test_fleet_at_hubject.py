@@ -13,8 +13,9 @@ from app.domain.evse_id import parse_evse_id
 from app.domain.principal import Principal
 from app.domain.status import DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
+from app.store.commands.ending import End
 from app.store.commands.evses import Register, Report
-from app.store.commands.temporary_statuses import End, Plan
+from app.store.commands.temporary_statuses import Plan
 from tests.builders import ADMIN, OPERATIONS, wish
 from tests.e2e.hubject import Fleet, fleet
 from tests.e2e.hurried import HURRIED

@@ -23,7 +23,8 @@ from app.schedule.alarm import Alarm
 from app.schedule.reconcile import CHUNK, Reconciler
 from app.schedule.resolving import LONGEST_WAIT
 from app.store import presented
-from app.store.commands.temporary_statuses import Change, End
+from app.store.commands.ending import End
+from app.store.commands.temporary_statuses import Change
 from app.store.database import Database
 from app.store.due import AT_ONCE, mark_due
 from app.store.rows import announced_from, evse_from, temporary_status_from, what_from

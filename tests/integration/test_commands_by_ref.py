@@ -12,7 +12,7 @@ from app.domain.errors import (
 from app.domain.interval import Interval
 from app.domain.status import AppliesWhen, Kind
 from app.domain.temporary_status import State
-from app.store.commands.temporary_statuses import EndByRef
+from app.store.commands.ending import EndByRef
 from app.store.database import Database
 from app.store.writer import Writer
 from tests.builders import (

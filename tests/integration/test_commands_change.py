@@ -14,7 +14,7 @@ from app.domain.errors import (
 )
 from app.domain.interval import Interval
 from app.domain.status import AppliesWhen, Kind
-from app.store.commands.temporary_statuses import End
+from app.store.commands.ending import End
 from app.store.database import Database
 from app.store.writer import Writer
 from tests.builders import (

@@ -11,7 +11,8 @@ from app.domain.evse_id import parse_evse_id
 from app.domain.principal import Principal
 from app.domain.status import Kind
 from app.domain.temporary_status import State
-from app.store.commands.temporary_statuses import EndOnEvse, Written
+from app.store.commands.ending import EndOnEvse
+from app.store.commands.temporary_statuses import Written
 from app.store.database import Database
 from app.store.tables import metadata
 from app.store.writer import Writer

@@ -18,9 +18,10 @@ from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.status import Kind
 from app.store import keys
+from app.store.commands.ending import End, EndByRef
 from app.store.commands.idempotent import Answered, Idempotent
 from app.store.commands.planning_many import PlanMany
-from app.store.commands.temporary_statuses import Change, End, EndByRef, Plan, PlanByRef, Written
+from app.store.commands.temporary_statuses import Change, Plan, PlanByRef, Written
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
 from app.store.writer import Writer

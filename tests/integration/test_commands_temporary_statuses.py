@@ -14,7 +14,8 @@ from app.domain.errors import (
 from app.domain.interval import Interval
 from app.domain.status import AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import State
-from app.store.commands.temporary_statuses import End, Plan
+from app.store.commands.ending import End
+from app.store.commands.temporary_statuses import Plan
 from app.store.database import Database
 from app.store.writer import Writer
 from tests.builders import (

@@ -20,8 +20,8 @@ from app.domain.presentation import Gate
 from app.domain.status import DeploymentState, Kind
 from app.schedule.decisions import Limits
 from app.store import partners
+from app.store.commands.ending import EndOnEvse
 from app.store.commands.evses import Register
-from app.store.commands.temporary_statuses import EndOnEvse
 from app.store.database import Database
 from app.store.writer import Writer
 from tests.builders import ADMIN, EVSE, HOUR, plan, register, report, stored

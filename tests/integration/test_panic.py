@@ -17,7 +17,8 @@ from app.domain.temporary_status import State
 from app.store import issuing, keys
 from app.store import panic as panicking
 from app.store.batch import Batch
-from app.store.commands.temporary_statuses import EndAllOf, Plan
+from app.store.commands.ending import EndAllOf
+from app.store.commands.temporary_statuses import Plan
 from app.store.database import Database
 from app.store.panic import Panicked, panic
 from app.store.rows import temporary_status_from

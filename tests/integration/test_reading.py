@@ -14,7 +14,7 @@ from app.domain.interval import Interval
 from app.domain.status import DeploymentState, Kind
 from app.domain.temporary_status import State, TemporaryStatus
 from app.store import reading
-from app.store.commands.temporary_statuses import End, EndByRef
+from app.store.commands.ending import End, EndByRef
 from app.store.database import Database
 from app.store.presented import live_by_evse
 from app.store.reading import FleetQuery, TemporaryQuery

@@ -15,7 +15,7 @@ from app.domain.evse_id import parse_evse_id
 from app.domain.presentation import present
 from app.domain.status import DeploymentState, Kind
 from app.store import partner_reports, presented
-from app.store.commands.temporary_statuses import End, EndOnEvse
+from app.store.commands.ending import End, EndOnEvse
 from app.store.database import Database
 from app.store.tables import metadata
 from app.store.writer import Writer

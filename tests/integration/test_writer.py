@@ -7,8 +7,9 @@ from app.domain.errors import AlreadyOver, EvseNotFound, MalformedEvseId
 from app.domain.planning import Changes
 from app.domain.status import Kind
 from app.domain.temporary_status import State
+from app.store.commands.ending import End
 from app.store.commands.importing import Import
-from app.store.commands.temporary_statuses import Change, End, Plan
+from app.store.commands.temporary_statuses import Change, Plan
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
 from app.store.writer import Writer

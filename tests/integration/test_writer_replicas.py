@@ -13,10 +13,11 @@ from app.domain.planning import Changes
 from app.domain.precondition import Precondition, Tags, tag_of
 from app.domain.status import DeploymentState
 from app.store.batch import Batch
+from app.store.commands.ending import EndByRef, EndOnEvse
 from app.store.commands.evses import Register
 from app.store.commands.idempotent import Idempotent
 from app.store.commands.planning_many import PlanMany
-from app.store.commands.temporary_statuses import Change, EndByRef, EndOnEvse, PlanByRef, Written
+from app.store.commands.temporary_statuses import Change, PlanByRef, Written
 from app.store.database import Database
 from app.store.needs import Needs
 from app.store.writer import Writer

@@ -11,6 +11,7 @@ from app.domain.planning import Changes
 from app.domain.principal import Principal, Role
 from app.domain.status import AppliesWhen, DeploymentState, Kind
 from app.store import writer
+from app.store.commands import ending
 from app.store.commands import evses as about_evses
 from app.store.commands import temporary_statuses as about_windows
 from tests.clock import START
@@ -129,7 +130,7 @@ class End:
 
     def asked_of(self, model: Model) -> writer.Command[Any]:
         by, number = whose(model, self.by, self.which)
-        return about_windows.End(PRINCIPALS[by], number)
+        return ending.End(PRINCIPALS[by], number)
 
     def done_by(self, model: Model) -> Window:
         return model.end(whose(model, self.by, self.which)[0], chosen(model, self.which))
@@ -141,7 +142,7 @@ class EndUnder:
     ref: str
 
     def asked_of(self, model: Model) -> writer.Command[Any]:  # noqa: ARG002 - as every command
-        return about_windows.EndByRef(PRINCIPALS[self.by], self.ref)
+        return ending.EndByRef(PRINCIPALS[self.by], self.ref)
 
     def done_by(self, model: Model) -> Window | None:
         return model.end_under(self.by, self.ref)
@@ -156,7 +157,7 @@ class EndOn:
 
     def asked_of(self, model: Model) -> writer.Command[Any]:  # noqa: ARG002 - as every command
         kind = None if self.kind is None else Kind(self.kind)
-        return about_windows.EndOnEvse(PRINCIPALS[self.by], parse_evse_id(self.evse), kind, self.planned_too)
+        return ending.EndOnEvse(PRINCIPALS[self.by], parse_evse_id(self.evse), kind, self.planned_too)
 
     def done_by(self, model: Model) -> list[Window]:
         return model.end_on(self.by, self.evse, self.kind, planned_too=self.planned_too)

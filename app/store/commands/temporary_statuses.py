@@ -1,4 +1,4 @@
-"""Planning, changing and ending temporary statuses."""
+"""Planning and changing temporary statuses."""
 
 from datetime import datetime
 from typing import Final
@@ -11,12 +11,12 @@ from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId
 from app.domain.interval import Interval
-from app.domain.permission import Action, Allowed, On, Wanted, may
+from app.domain.permission import Action, On, Wanted
 from app.domain.precondition import UNCONDITIONAL, Precondition
 from app.domain.principal import Principal
 from app.domain.reference import SourceVersion
 from app.domain.status import AppliesWhen, Kind
-from app.domain.temporary_status import State, TemporaryStatus
+from app.domain.temporary_status import TemporaryStatus
 from app.store.batch import Batch
 from app.store.commands.asking import demand, sees
 from app.store.needs import Needs
@@ -94,7 +94,7 @@ class PlanByRef(msgspec.Struct, frozen=True):
         known = batch.references.find(by.id, self.ref)
         known = reference.planned(known, self.version, batch.at, final_cancel=by.rights.final_cancel)
         old = batch.by_ref(by.id, self.ref)
-        self.condition.demand(_unless_over(old, batch.at), batch.at)
+        self.condition.demand(unless_over(old, batch.at), batch.at)
         done = self._planned(batch, by, evse, old)
         batch.references.put(by.id, self.ref, known)
         return done
@@ -134,89 +134,9 @@ class Change(msgspec.Struct, frozen=True):
 
     def decide(self, batch: Batch) -> Written:
         by = batch.principal(self.by)
-        one = _reached(batch, by, Action.CHANGE, self.temporary_id)
+        one = reached(batch, by, Action.CHANGE, self.temporary_id)
         self.condition.demand(one, batch.at)
         return _change(batch, by, one, self.changes)
-
-
-class End(msgspec.Struct, frozen=True):
-    """End a temporary status now; one that is over stays as it was."""
-
-    by: Principal
-    temporary_id: int
-    condition: Precondition = UNCONDITIONAL
-
-    def needs(self) -> Needs:
-        return Needs(by=self.by, temporary_ids=(self.temporary_id,))
-
-    def decide(self, batch: Batch) -> Written:
-        by = batch.principal(self.by)
-        one = _reached(batch, by, Action.END, self.temporary_id)
-        self.condition.demand(one, batch.at)
-        return _end(batch, by, one)
-
-
-class EndByRef(msgspec.Struct, frozen=True):
-    """End what the caller made under its reference; `None` where there is nothing to end. A cancel is remembered."""
-
-    by: Principal
-    ref: str
-    version: SourceVersion | None = None
-    condition: Precondition = UNCONDITIONAL
-
-    def needs(self) -> Needs:
-        return Needs(by=self.by, refs=((self.by.id, self.ref),))
-
-    def decide(self, batch: Batch) -> Written | None:
-        by = batch.principal(self.by)
-        known = reference.cancelled(batch.references.find(by.id, self.ref), self.version, batch.at)
-        one = batch.by_ref(by.id, self.ref)
-        self.condition.demand(_unless_over(one, batch.at), batch.at)
-        batch.references.put(by.id, self.ref, known)
-        return None if one is None else _end(batch, by, one)
-
-
-class EndOnEvse(msgspec.Struct, frozen=True):
-    """End what is in effect on an EVSE now, as far as it is the caller's to end."""
-
-    by: Principal
-    evse_id: EvseId
-    kind: Kind | None = None
-    include_planned: bool = False
-
-    def needs(self) -> Needs:
-        return Needs(by=self.by, evse_ids=(self.evse_id,), changes_live=True)
-
-    def decide(self, batch: Batch) -> list[Written]:
-        by = batch.principal(self.by)
-        evse = batch.evse(self.evse_id, sees(by, Action.END))
-        states = {State.ACTIVE, State.PLANNED} if self.include_planned else {State.ACTIVE}
-        which = [
-            one
-            for one in batch.live(evse)
-            if one.state(batch.at) in states
-            and (self.kind is None or one.kind is self.kind)
-            and isinstance(may(by, Action.END, On(evse, one)), Allowed)
-        ]
-        return [_end(batch, by, one) for one in which]
-
-
-class EndAllOf(msgspec.Struct, frozen=True):
-    """End up to `most` of what a key planned and is not over; return how many it were. The caller may: it was asked."""
-
-    by: Principal
-    owner: str
-    most: int
-
-    def needs(self) -> Needs:
-        return Needs(by=self.by, ends_of=(self.owner, self.most))
-
-    def decide(self, batch: Batch) -> int:
-        by = batch.principal(self.by)
-        found = batch.made_by(self.owner)[: self.most]
-        for one in found:
-            _end(batch, by, one, "panic")
-        return len(found)
 
 
 def _permit(
@@ -251,7 +171,7 @@ def _create(batch: Batch, by: Principal, wish: Wish, evse: Evse, interval: Inter
     )
     batch.put_temporary(one)
     batch.audit(by.id, "create", f"temporary status {one.id}", evse.operator)
-    return _written(batch, by, one, created=True)
+    return written(batch, by, one, created=True)
 
 
 def _change(batch: Batch, by: Principal, old: TemporaryStatus, changes: planning.Changes) -> Written:
@@ -265,7 +185,7 @@ def _change(batch: Batch, by: Principal, old: TemporaryStatus, changes: planning
             new = msgspec.structs.replace(new, braked=new.braked or by.is_braked)
         batch.put_temporary(new)
         batch.audit(by.id, "change", f"temporary status {new.id}", evse.operator)
-    return _written(batch, by, new)
+    return written(batch, by, new)
 
 
 def _closed(old: TemporaryStatus, at: datetime, by: str) -> TemporaryStatus:
@@ -275,20 +195,12 @@ def _closed(old: TemporaryStatus, at: datetime, by: str) -> TemporaryStatus:
     return planning.ended(old, at, by, "replaced")
 
 
-def _end(batch: Batch, by: Principal, old: TemporaryStatus, reason: str = "deleted") -> Written:
-    new = planning.ended(old, batch.at, by.id, reason)
-    if new is not old:
-        batch.put_temporary(new)
-        batch.audit(by.id, "end", f"temporary status {new.id}", batch.evse_of(new).operator)
-    return _written(batch, by, new)
-
-
-def _unless_over(one: TemporaryStatus | None, at: datetime) -> TemporaryStatus | None:
+def unless_over(one: TemporaryStatus | None, at: datetime) -> TemporaryStatus | None:
     """What a call under a reference finds there: what is over has made room."""
     return None if one is None or one.is_over(at) else one
 
 
-def _reached(batch: Batch, by: Principal, action: Action, temporary_id: int) -> TemporaryStatus:
+def reached(batch: Batch, by: Principal, action: Action, temporary_id: int) -> TemporaryStatus:
     """What belongs to somebody else looks just like what does not exist."""
     one = batch.temporary_status(temporary_id)
     not_found = TemporaryStatusNotFound(f"no temporary status {temporary_id}")
@@ -296,6 +208,6 @@ def _reached(batch: Batch, by: Principal, action: Action, temporary_id: int) -> 
     return one
 
 
-def _written(batch: Batch, by: Principal, one: TemporaryStatus, *, created: bool = False) -> Written:
+def written(batch: Batch, by: Principal, one: TemporaryStatus, *, created: bool = False) -> Written:
     evse = batch.evse_of(one)
     return Written(one, evse, batch.live(evse), batch.at, by, created)
