@@ -122,10 +122,10 @@ class Settings(BaseSettings):
         description="what begins no further apart is counted together",
     )
     brake_hold: timedelta = Field(
-        default=timedelta(hours=1),
+        default=timedelta(minutes=30),
         gt=timedelta(0),
         le=timedelta(days=7),
-        description="how long a brake holds that took hold, unless operations lifts it",
+        description="how long a brake holds back the key that tripped it, unless operations lifts it",
     )
     failed_keys_per_minute: int = Field(
         default=60,

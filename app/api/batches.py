@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from msgspec import Meta
 
 from app.api.context import Context
-from app.api.guards import needs
+from app.api.guards import charged, needs
 from app.api.idempotency import REPLAYED, answered_once, digest_of, response
 from app.api.problems import problem_of, refuses
 from app.api.shapes import Asked, Told
@@ -69,7 +69,11 @@ class Batches(Controller):
         principal: NamedDependency[Principal],
         idempotency_key: NamedDependency[str | None],
     ) -> Response[PlannedItems]:
-        """Plan up to 500, written together. Each is judged by itself, and answered in its place."""
+        """Plan up to 500, written together. Each is judged by itself, and answered in its place.
+
+        Towards the rate of a key each of them counts as a call.
+        """
+        charged(context, principal, len(data.items) - 1)
         read = [_read(one) for one in data.items]
 
         def render(judged: Sequence[Written | errors.DomainError]) -> PlannedItems:
@@ -84,6 +88,7 @@ class Batches(Controller):
             PlanMany(principal, tuple(wish for wish in read if isinstance(wish, Wish))),
             render,
             HTTPStatus.OK,
+            keeps=lambda judged: any(isinstance(one, Written) for one in judged),
         )
         return response(done)
 

@@ -1,6 +1,6 @@
 """The brakes: which of them hold, and letting one go."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import structlog
@@ -73,12 +73,14 @@ class BrakeView(Told):
     """How a brake stands.
 
     It took hold at `trippedAt`, when the key `trippedBy` would have made it `evses` of the `of` that there are, and has
-    refused `refused` calls since. It holds until `heldUntil`; nothing is counted until `liftedUntil`.
+    refused `refused` calls since. It holds back the keys in `held`, until `heldUntil` the last of them; nothing is
+    counted until `liftedUntil`.
     """
 
     operator: str | None
     site: SiteView | None
     holds: bool
+    held: list[str]
     tripped_at: ToldTime | None
     tripped_by: str | None
     evses: int
@@ -101,7 +103,7 @@ class Brakes(Controller):
         at = context.clock.now()
         async with context.database.read() as connection:
             found = await store.at_work(connection, principal, at)
-        return [_view(one, holds=one.holds(at)) for one in found]
+        return [_view(one, at) for one in found]
 
     @post(
         "/lift",
@@ -118,21 +120,22 @@ class Brakes(Controller):
         async with context.database.write() as connection:
             lifted = await store.lift(connection, principal, group, at, at + data.lift_for)
         log.warning("a brake was lifted", of=group.name, by=principal.id, until=told(lifted.lifted_until))
-        return _view(lifted, holds=lifted.holds(at))
+        return _view(lifted, at)
 
 
-def _view(one: Braked, *, holds: bool) -> BrakeView:
+def _view(one: Braked, at: datetime) -> BrakeView:
     site = None if one.group.site is None else SiteView(*one.group.site)
     return BrakeView(
         operator=None if one.group.operator is None else one.group.id,
         site=site,
-        holds=holds,
+        holds=bool(one.holding(at)),
+        held=sorted(one.holding(at)),
         tripped_at=told(one.tripped_at),
         tripped_by=one.tripped_by,
         evses=one.evses,
         of=one.of,
         refused=one.refused,
-        held_until=told(one.held_until),
+        held_until=told(one.holds_until(at)),
         lifted_until=told(one.lifted_until),
         lifted_by=one.lifted_by,
     )

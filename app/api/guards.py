@@ -70,6 +70,19 @@ def allowed(principal: Principal, action: Action) -> None:
         raise PermissionDeniedException(verdict.detail)
 
 
+def charged(context: Context, principal: Principal, calls: int) -> None:
+    """Count a call that does the work of several, as far as a minute's worth goes.
+
+    Raises:
+        HTTPException: 429, there are not so many left.
+    """
+    if principal.rights.rate is not None and calls > 0:
+        calls = min(calls, principal.rights.rate - 1)
+        _not_too_often(
+            context.rates.call(principal.id, principal.rights.rate, calls), "this key may call more often later"
+        )
+
+
 async def only_known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuse a query parameter that the handler does not know: a mistyped filter would silently mean "all".
 

@@ -63,8 +63,11 @@ async def answered_once(
     command: Command[Result],
     render: Callable[[Result], Any],
     status: HTTPStatus,
+    keeps: Callable[[Result], bool] = lambda _: True,
 ) -> Answered:
     """Have `command` done, unless it was already under this key, and return the body that `render` makes of it.
+
+    What did nothing, as `keeps` says, is not kept, as a refusal is not.
 
     Raises:
         IdempotencyMismatch: the key came with another digest before.
@@ -76,7 +79,12 @@ async def answered_once(
     if key is None:
         return Answered(status, text_of(await context.writer.run(command)), replayed=False)
     once = Idempotent(
-        by=by, command=command, key=key, digest=digest, render=lambda result: (status.value, text_of(result))
+        by=by,
+        command=command,
+        key=key,
+        digest=digest,
+        render=lambda result: (status.value, text_of(result)),
+        keeps=keeps,
     )
     return await context.writer.run(once)
 

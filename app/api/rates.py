@@ -30,8 +30,8 @@ class Buckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, caller: str, rate: int) -> float:
-        """Take one of `rate` a minute: return 0.0, or in how many seconds there is one again."""
+    def take(self, caller: str, rate: int, count: int = 1) -> float:
+        """Take `count` of `rate` a minute: return 0.0, or in how many seconds there are as many again."""
         now = self._clock.monotonic()
         bucket = self._buckets.get(caller)
         if bucket is None:
@@ -41,9 +41,9 @@ class Buckets:
         self._buckets.move_to_end(caller)
         bucket.left = min(bucket.left + (now - bucket.at) * rate / 60, rate)
         bucket.at = now
-        if bucket.left < 1 - _HAIR:
-            return round((1 - bucket.left) * 60 / rate, 6)
-        bucket.left -= 1
+        if bucket.left < count - _HAIR:
+            return round((count - bucket.left) * 60 / rate, 6)
+        bucket.left -= count
         return 0.0
 
 
@@ -56,9 +56,9 @@ class Rates:
         self._failed = Buckets(clock, most)
         self._failures = failures
 
-    def call(self, key_id: str, rate: int | None) -> float:
-        """Count a call with a good key; return for how many seconds to wait, 0.0 if not at all."""
-        return 0.0 if rate is None else self._calls.take(key_id, rate)
+    def call(self, key_id: str, rate: int | None, count: int = 1) -> float:
+        """Count calls with a good key; return for how many seconds to wait, 0.0 if not at all."""
+        return 0.0 if rate is None else self._calls.take(key_id, rate, count)
 
     def failure(self, address: str | None) -> float:
         """Count a call with a bad key; return for how many seconds to wait, 0.0 if not at all."""

@@ -35,9 +35,9 @@ async def list_(output: str) -> None:
         at = beside.clock.now()
         found = await store.at_work(connection, COMMAND_LINE, at)
     if output == "json":
-        print_json([_plain(one, holds=one.holds(at)) for one in found])
+        print_json([_plain(one, at) for one in found])
         return
-    rows = [(one.group.name, _state(one, holds=one.holds(at)), _why(one)) for one in found]
+    rows = [(one.group.name, _state(one, at), _why(one)) for one in found]
     print_table(["brake of", "state", "why"], rows, nothing="no brake holds, and none is lifted")
 
 
@@ -56,7 +56,7 @@ async def lift(operator: str | None, site: str | None, duration: timedelta, outp
         at = beside.clock.now()
         lifted = await store.lift(connection, COMMAND_LINE, group, at, at + duration)
     if output == "json":
-        print_json(_plain(lifted, holds=False))
+        print_json(_plain(lifted, at))
     else:
         click.echo(f"the brake of {group.name} is lifted until {_time(lifted.lifted_until)}")
 
@@ -89,9 +89,10 @@ def _group(operator: str | None, site: str | None) -> Group:
     return Group(site=(country.upper(), party.upper(), location))
 
 
-def _state(one: Braked, *, holds: bool) -> str:
-    until = one.held_until if holds else one.lifted_until
-    return f"{'holds' if holds else 'lifted'} until {minute(until) if until else ''}"
+def _state(one: Braked, at: datetime) -> str:
+    if (until := one.holds_until(at)) is not None:
+        return f"holds back {', '.join(sorted(one.holding(at)))} until {minute(until)}"
+    return f"lifted until {minute(one.lifted_until)}" if one.lifted_until else ""
 
 
 def _why(one: Braked) -> str:
@@ -105,16 +106,17 @@ def _time(value: datetime | None) -> str | None:
     return None if value is None else rfc3339(value)
 
 
-def _plain(one: Braked, *, holds: bool) -> dict[str, object]:
+def _plain(one: Braked, at: datetime) -> dict[str, object]:
     return {
         "of": one.group.name,
-        "holds": holds,
+        "holds": bool(one.holding(at)),
+        "held": sorted(one.holding(at)),
         "trippedAt": _time(one.tripped_at),
         "trippedBy": one.tripped_by,
         "evses": one.evses,
         "outOf": one.of,
         "refused": one.refused,
-        "heldUntil": _time(one.held_until),
+        "heldUntil": _time(one.holds_until(at)),
         "liftedUntil": _time(one.lifted_until),
         "liftedBy": one.lifted_by,
     }

@@ -104,17 +104,18 @@ async def brakes(connection: AsyncConnection, at: datetime) -> list[Finding]:
     at_work = await store_of_brakes.at_work(connection, COMMAND_LINE, at)
     culprits = await keys.find_many(connection, {one.tripped_by for one in at_work if one.tripped_by is not None})
     for one in at_work:
-        if one.holds(at) and one.held_until is not None:
-            says = f"took hold as key {one.tripped_by} would have overridden {one.evses} of {one.of} EVSEs, until "
-            says += f"{minute(one.held_until)} UTC, calls refused: {one.refused}"
+        if (until := one.holds_until(at)) is not None:
+            says = f"took hold as key {one.tripped_by} would have overridden {one.evses} of {one.of} EVSEs; holds back "
+            says += f"{', '.join(sorted(one.holding(at)))} until {minute(until)} UTC, calls refused: {one.refused}"
             what = f"--{'operator' if one.group.site is None else 'site'} {shlex.quote(one.group.id)}"
-            todo = f"`evse-status brakes lift {what}`"
             culprit = culprits.get(one.tripped_by or "")
             if culprit is None or culprit.is_good(at):
-                todo += f" if that is meant, `evse-status keys panic {one.tripped_by}` if not"
+                todo = f"`evse-status brakes lift {what}` if that is meant, "
+                todo += f"`evse-status keys panic {one.tripped_by}` if not"
+                found.append(Finding(f"brake of {one.group.name}", says, todo))
             else:
-                todo += f" once all is well: its key is {culprit.state(at).value}, and it holds against all others too"
-            found.append(Finding(f"brake of {one.group.name}", says, todo))
+                says += f"; its key is {culprit.state(at).value}"
+                found.append(Finding(f"brake of {one.group.name}", says, "", note=True))
         elif one.lifted_until is not None:
             says = f"is lifted until {minute(one.lifted_until)} UTC"
             found.append(Finding(f"brake of {one.group.name}", says, "", note=True))

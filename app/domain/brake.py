@@ -1,7 +1,6 @@
 """The brake on the blast radius: no key below operations hides a site or an operator within minutes."""
 
 import math
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -47,31 +46,43 @@ class Brake(msgspec.Struct, frozen=True, kw_only=True):
     """When it takes hold.
 
     Of the EVSEs in production of a site or of an operator, more than `handful` *and* more than a share would be
-    overridden by keys below operations, all of it beginning within `within` of one another. Once it took hold it stays
-    for `hold`, unless it is lifted.
+    overridden by keys below operations, all of it beginning within `within` of one another. Then it refuses. A key that
+    has more than a handful of that itself is held back there for `hold`, unless the brake is lifted.
     """
 
     site_share: float = 0.5
     operator_share: float = 0.2
     handful: int = 5
     within: timedelta = timedelta(minutes=5)
-    hold: timedelta = timedelta(hours=1)
+    hold: timedelta = timedelta(minutes=30)
 
     def most(self, group: Group, evses: int) -> int:
         """How many of a group of `evses` may be overridden within minutes."""
         share = self.operator_share if group.site is None else self.site_share
         return max(self.handful, math.floor(share * evses))
 
-    def near(self, begins: Iterable[tuple[int, datetime]], begin: datetime) -> set[int]:
-        """The EVSEs for which something begins within minutes of `begin`, before it or after."""
-        return {evse for evse, other in begins if abs(other - begin) <= self.within}
+    def is_near(self, one: datetime, other: datetime) -> bool:
+        """Tell whether what begins then is counted together."""
+        return abs(one - other) <= self.within
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """From when until when one key is held back."""
+
+    since: datetime
+    until: datetime
+
+    def lasts(self, at: datetime) -> bool:
+        """Tell whether it holds at `at`; what began far ahead of that was done by a wrong clock."""
+        return abs(at - self.since) < self.until - self.since
 
 
 class Braked(msgspec.Struct, frozen=True, kw_only=True):
     """How the brake of one group stands. Times are UTC.
 
-    `tripped_by` is the key whose call it refused first; `evses` of `of` EVSEs would have been overridden by it;
-    `refused` calls since then.
+    `tripped_by` is the key whose call it refused when it last took hold, as `evses` of `of` EVSEs would have been
+    overridden; `refused` calls since then. `held` are the keys that it holds back, and no others: whoever has little to
+    do with it goes on as soon as there is room.
     """
 
     group: Group
@@ -80,41 +91,34 @@ class Braked(msgspec.Struct, frozen=True, kw_only=True):
     evses: int = 0
     of: int = 0
     refused: int = 0
-    held_until: datetime | None = None
+    held: dict[str, Hold] = {}
     lifted_until: datetime | None = None
     lifted_by: str | None = None
 
-    def holds(self, at: datetime) -> bool:
-        """Tell whether it refuses everything at `at`; what it did far ahead of that was done by a wrong clock."""
-        if self.tripped_at is None or self.held_until is None or self.is_lifted(at):
-            return False
-        return abs(at - self.tripped_at) < self.held_until - self.tripped_at
+    def holds_back(self, key: str, at: datetime) -> bool:
+        return key in self.holding(at)
+
+    def holding(self, at: datetime) -> dict[str, Hold]:
+        """The keys that it holds back at `at`; none while it is lifted."""
+        return {} if self.is_lifted(at) else {key: hold for key, hold in self.held.items() if hold.lasts(at)}
+
+    def holds_until(self, at: datetime) -> datetime | None:
+        """Until when the last of them is held back, if any is at `at`."""
+        return max((hold.until for hold in self.holding(at).values()), default=None)
 
     def is_lifted(self, at: datetime) -> bool:
         """Tell whether nothing is counted at `at`; nobody lifts it for so long that it is lifted far ahead of that."""
         return self.lifted_until is not None and timedelta() < self.lifted_until - at <= LONGEST_LIFT
 
     def tripped(self, at: datetime, by: str, evses: int, of: int, hold: timedelta) -> "Braked":
-        """Return it as it took hold."""
-        return msgspec.structs.replace(
-            self,
-            tripped_at=at,
-            tripped_by=by,
-            evses=evses,
-            of=of,
-            refused=1,
-            held_until=at + hold,
-            lifted_until=None,
-            lifted_by=None,
-        )
+        """Return it as it took hold of a key."""
+        held = {**self.holding(at), by: Hold(at, at + hold)}
+        known = {"tripped_at": at, "tripped_by": by, "evses": evses, "of": of, "refused": 1}
+        return msgspec.structs.replace(self, **known, held=held, lifted_until=None, lifted_by=None)
 
     def refused_again(self) -> "Braked":
         return msgspec.structs.replace(self, refused=self.refused + 1)
 
-    def let_go(self) -> "Braked":
-        """Return it as it no longer holds, and counts anew."""
-        return msgspec.structs.replace(self, held_until=None)
-
     def lifted(self, by: str, until: datetime) -> "Braked":
-        """Return it let go: nothing holds, and nothing is counted until then."""
-        return msgspec.structs.replace(self, held_until=None, lifted_by=by, lifted_until=until)
+        """Return it let go: nobody is held back, and nothing is counted until then."""
+        return msgspec.structs.replace(self, held={}, lifted_by=by, lifted_until=until)

@@ -83,6 +83,10 @@ KINDS: Final[Mapping[Role, frozenset[Kind]]] = total(
     },
 )
 
+#: Temporary statuses that are not over on one EVSE, for keys below operations: half-hours of two months, and nobody's
+#: plans make everybody's calls slow.
+MOST_ON_ONE_EVSE: Final = 2500
+
 #: Those who see what others planned; the rest see their own.
 _SEES_OTHERS: Final = _ALL - {Role.CLIENT, Role.INGEST}
 
@@ -99,13 +103,17 @@ class On(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A temporary status as it would be after the call at `at`; `beside` of the same key are in effect with it."""
+    """A temporary status as it would be after the call at `at`.
+
+    `beside` of the same key are in effect with it; `on_evse` of anybody's are not over on its EVSE.
+    """
 
     evse: Evse
     kind: Kind
     interval: Interval
     at: datetime
     beside: int = 0
+    on_evse: int = 0
 
 
 class OfKey(msgspec.Struct, frozen=True):
@@ -210,6 +218,8 @@ def _may_want(principal: Principal, wanted: Wanted) -> Allowed | Denied:
         )
     if rights.most_active is not None and wanted.beside >= rights.most_active:
         return Denied(Why.TOO_MANY, f"this key may have {rights.most_active} in effect at once, and has them then")
+    if principal.is_braked and wanted.on_evse >= MOST_ON_ONE_EVSE:
+        return Denied(Why.TOO_MANY, f"{MOST_ON_ONE_EVSE} are planned for this EVSE already")
     return ALLOWED
 
 

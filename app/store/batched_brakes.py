@@ -3,9 +3,10 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 import structlog
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.brake import Brake, Braked, Group, groups_of
 from app.domain.errors import BlastRadius
 from app.domain.evse import Evse
+from app.domain.instant import rfc3339
 from app.domain.principal import Principal
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
@@ -24,7 +26,17 @@ _evse = metadata.tables["evse"]
 _temporary = metadata.tables["temporary_status"]
 _IN_PRODUCTION: Final = _evse.c.deployment_state == DeploymentState.PRODUCTION.value
 
+_LIFTED: Final = "; operations can lift the brake"
+
 log = structlog.get_logger(__name__)
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """What begins when on which EVSE, and whose it is."""
+
+    evse: int
+    begin: datetime
+    owner: str
 
 
 class BatchedBrakes:
@@ -36,8 +48,8 @@ class BatchedBrakes:
         self._changed: set[Group] = set()
         self._sizes: dict[Group, int] = {}
         #: What begins when, by window: of a group that is far from its limit nobody needs to know.
-        self._begins: dict[Group, dict[int, tuple[int, datetime]]] = {}
-        self._nearby: dict[Group, dict[datetime, set[int]]] = defaultdict(dict)
+        self._begins: dict[Group, dict[int, Begun]] = {}
+        self._nearby: dict[Group, dict[datetime, dict[int, frozenset[str]]]] = defaultdict(dict)
         self._tripped: list[Braked] = []
 
     async def load(self, connection: AsyncConnection, evses: Iterable[Evse], begins: Iterable[datetime]) -> None:
@@ -57,40 +69,47 @@ class BatchedBrakes:
             size = self._sizes.setdefault(group, 0)
             if counted.get(group, 0) + len(members[group]) > self._brake.most(group, size):
                 rows = await connection.execute(_overrides(group, near))
-                self._begins[group] = {id_: (evse, begin) for id_, evse, begin in rows}
+                self._begins[group] = {id_: Begun(evse, begin, owner) for id_, evse, begin, owner in rows}
 
     def admit(
         self, by: Principal, evse: Evse, begin: datetime, at: datetime, *, instead_of: TemporaryStatus | None = None
     ) -> None:
-        """Let `by` override `evse` from `begin` on; what it stands `instead_of`, on another EVSE, is not counted.
+        """Let `by` override `evse` from `begin` on.
+
+        What it stands `instead_of`, on another EVSE, is not counted; and to put something off, or move it elsewhere no
+        earlier, is left to those who are held back too: it hides no more, and left where it was it would be wrong.
 
         Raises:
-            BlastRadius: the brake of its site or its operator holds, or takes hold now.
+            BlastRadius: the brake of its site or its operator holds the key back, or there is no room at the moment.
         """
         if not by.is_braked or evse.deployment is not DeploymentState.PRODUCTION:
             return
         groups = [group for group in groups_of(evse) if group in self._braked]
         if any(group.site is None and self._braked[group].is_lifted(at) for group in groups):
             return  # whoever lets an operator go means its sites as well
+        put_off = instead_of is not None and begin >= instead_of.interval.begin
         for group in groups:
             braked = self._braked[group]
             if braked.is_lifted(at):
                 continue
-            if not braked.holds(at):
-                if group not in self._begins:
-                    continue
-                moved = instead_of is not None and instead_of.evse != evse.id
-                near = self._others(group, begin, instead_of) if moved else self._near(group, begin)
-                count = len(near) + (evse.id not in near)
-                if count <= self._brake.most(group, self._sizes[group]):
-                    continue
-                braked = braked.tripped(at, by.id, count, self._sizes[group], self._brake.hold)
-                self._tripped.append(braked)
-            else:
-                braked = braked.refused_again()
-            self._braked[group] = braked
-            self._changed.add(group)
-            raise _refusal(braked, at, named=by.rights.scope.includes(group.scope))
+            if braked.holds_back(by.id, at) and not put_off:
+                self._refuse(braked.refused_again())
+                raise _held_back(braked, by, at)
+            if group not in self._begins:
+                continue
+            moved = instead_of if instead_of is not None and instead_of.evse != evse.id else None
+            near = self._near(group, begin, moved)
+            own = len({one for one, owner in near.items() if by.id in owner} | {evse.id})
+            count = len(near) + (evse.id not in near)
+            if count <= self._brake.most(group, self._sizes[group]):
+                continue
+            if own <= self._brake.handful:
+                self._refuse(braked.refused_again())
+                raise _no_room(braked, self._brake)
+            braked = braked.tripped(at, by.id, count, self._sizes[group], self._brake.hold)
+            self._tripped.append(braked)
+            self._refuse(braked)
+            raise _took_hold(braked, by, self._brake)
 
     def put(self, one: TemporaryStatus, evse: Evse) -> None:
         """Count it from now on as it is."""
@@ -102,20 +121,30 @@ class BatchedBrakes:
                 begins.pop(one.id, None)
                 self._nearby.pop(group, None)
             if counts:
-                begins[one.id] = (evse.id, one.interval.begin)
+                begins[one.id] = Begun(evse.id, one.interval.begin, one.created_by)
                 for begin, near in self._nearby.get(group, {}).items():
-                    near.update(self._brake.near([begins[one.id]], begin))
+                    if self._brake.is_near(one.interval.begin, begin):
+                        near[evse.id] = near.get(evse.id, frozenset()) | {one.created_by}
 
-    def _near(self, group: Group, begin: datetime) -> set[int]:
-        """Worked out once for all that begins at one instant, which is most of what is asked for together."""
+    def _near(self, group: Group, begin: datetime, but: TemporaryStatus | None) -> dict[int, frozenset[str]]:
+        """The EVSEs for which something begins near `begin`, and whose.
+
+        Worked out once for all that begins at one instant, which is most of what is asked for together.
+        """
         nearby = self._nearby[group]
-        if begin not in nearby:
-            nearby[begin] = self._brake.near(self._begins[group].values(), begin)
-        return nearby[begin]
+        if but is None and begin in nearby:
+            return nearby[begin]
+        near: dict[int, frozenset[str]] = {}
+        for id_, one in self._begins[group].items():
+            if self._brake.is_near(one.begin, begin) and (but is None or id_ != but.id):
+                near[one.evse] = near.get(one.evse, frozenset()) | {one.owner}
+        if but is None:
+            nearby[begin] = near
+        return near
 
-    def _others(self, group: Group, begin: datetime, but: TemporaryStatus | None) -> set[int]:
-        others = (one for id_, one in self._begins[group].items() if but is None or id_ != but.id)
-        return self._brake.near(others, begin)
+    def _refuse(self, braked: Braked) -> None:
+        self._braked[braked.group] = braked
+        self._changed.add(braked.group)
 
     async def write(self, connection: AsyncConnection) -> None:
         for group in sorted(self._changed, key=lambda one: one.name):
@@ -175,7 +204,8 @@ def _overridden(near: ColumnElement[bool]) -> Select[Any]:
 
 
 def _overrides(group: Group, near: ColumnElement[bool]) -> Select[Any]:
-    query = _with_overrides(near, _temporary.c.id, _evse.c.id, _temporary.c.valid_from)
+    row = _temporary.c
+    query = _with_overrides(near, row.id, _evse.c.id, row.valid_from, row.created_by)
     if group.site is None:
         return query.where(_temporary.c.operator == group.operator)
     country, party, location = group.site
@@ -188,15 +218,23 @@ def _with_overrides(near: ColumnElement[bool], *columns: Any) -> Select[Any]:
     return joined.where(_IN_PRODUCTION, row.braked, row.ended_at.is_(None), near)
 
 
-def _refusal(braked: Braked, at: datetime, *, named: bool) -> BlastRadius:
-    """`named`: how much it is, which is nobody's affair who is not good for all of it."""
-    until = braked.held_until or at
-    if braked.refused > 1:  # it was somebody else's call, or an earlier one
-        says = f"the brake of {braked.group.name} holds, as too much would have been overridden at once"
-    else:
-        much = f"{braked.evses} of {braked.of} EVSEs" if named else "too many EVSEs"
-        says = f"{much} of {braked.group.name} would be overridden at once"
-    return BlastRadius(
-        f"{says}: operations has to lift the brake, or it lets go by itself",
-        seconds=max(1, math.ceil((until - at).total_seconds())),
-    )
+def _held_back(braked: Braked, by: Principal, at: datetime) -> BlastRadius:
+    until = braked.held[by.id].until
+    says = f"the brake of {braked.group.name} holds this key back until {rfc3339(until)}"
+    return BlastRadius(f"{says}: it would have overridden too much at once{_LIFTED}", _seconds(until - at))
+
+
+def _no_room(braked: Braked, brake: Brake) -> BlastRadius:
+    says = f"too much of {braked.group.name} is being overridden at once: try again in some minutes"
+    return BlastRadius(f"{says}{_LIFTED}", _seconds(brake.within))
+
+
+def _took_hold(braked: Braked, by: Principal, brake: Brake) -> BlastRadius:
+    # How much it is, is nobody's affair who is not good for all of it.
+    named = by.rights.scope.includes(braked.group.scope)
+    much = f"{braked.evses} of {braked.of} EVSEs" if named else "too many EVSEs"
+    return BlastRadius(f"{much} of {braked.group.name} would be overridden at once{_LIFTED}", _seconds(brake.hold))
+
+
+def _seconds(wait: timedelta) -> int:
+    return max(1, math.ceil(wait.total_seconds()))

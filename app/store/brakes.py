@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.brake import Braked, Group
+from app.domain.brake import Braked, Group, Hold
 from app.domain.errors import BrakeNotFound
 from app.domain.evse import Evse
 from app.domain.permission import Action, Allowed, Within, may
@@ -19,18 +20,23 @@ from app.store.tables import metadata
 _brake = metadata.tables["brake"]
 _evse = metadata.tables["evse"]
 _audit = metadata.tables["audit"]
-_FIELDS = ("tripped_at", "tripped_by", "evses", "of", "refused", "held_until", "lifted_until", "lifted_by")
+_FIELDS = ("tripped_at", "tripped_by", "evses", "of", "refused", "lifted_until", "lifted_by")
 
 
 def braked_from(row: RowMapping) -> Braked:
     site = None if row["location"] is None else (row["country"], row["party"], row["location"])
-    return Braked(group=Group(row["operator"], site), **{field: row[field] for field in _FIELDS})
+    return Braked(
+        group=Group(row["operator"], site),
+        held=msgspec.convert(row["held"] or {}, dict[str, Hold]),
+        **{field: row[field] for field in _FIELDS},
+    )
 
 
 def values(braked: Braked) -> dict[str, Any]:
     country, party, location = braked.group.site or (None, None, None)
     place = {"operator": braked.group.operator, "country": country, "party": party, "location": location}
-    return {"name": braked.group.name, **place, **{field: getattr(braked, field) for field in _FIELDS}}
+    held = {"held": msgspec.to_builtins(braked.held) or None}
+    return {"name": braked.group.name, **place, **held, **{field: getattr(braked, field) for field in _FIELDS}}
 
 
 async def save(connection: AsyncConnection, braked: Braked) -> None:
@@ -41,12 +47,12 @@ async def save(connection: AsyncConnection, braked: Braked) -> None:
 async def at_work(connection: AsyncConnection, by: Principal, at: datetime) -> list[Braked]:
     """Those that hold, and those that are lifted, at `at`, as far as `by` may see them; by name."""
     row = _brake.c
-    query = select(_brake).where(or_(row.held_until > at, row.lifted_until > at)).order_by(row.name)
+    query = select(_brake).where(or_(row.held.is_not(None), row.lifted_until > at)).order_by(row.name)
     found = [braked_from(one) for one in (await connection.execute(query)).mappings()]
     return [
         one
         for one in found
-        if (one.holds(at) or one.is_lifted(at))
+        if (one.holding(at) or one.is_lifted(at))
         and isinstance(
             may(by, Action.SEE_BRAKES, Within(one.group.scope, await _members(connection, one.group))), Allowed
         )
@@ -72,14 +78,6 @@ async def lift(connection: AsyncConnection, by: Principal, group: Group, at: dat
     note = {"at": at, "actor": by.id, "action": "lift", "subject": f"brake of {group.name}", "operator": group.operator}
     await connection.execute(insert(_audit).values(note))
     return lifted
-
-
-async def let_go(connection: AsyncConnection, tripped_by: str) -> None:
-    """Have those count anew that hold because of this key, as nothing that it did goes on."""
-    row = _brake.c
-    held = select(_brake).where(row.tripped_by == tripped_by, row.held_until.is_not(None)).order_by(row.name)
-    for one in (await connection.execute(held.with_for_update())).mappings().all():
-        await save(connection, braked_from(one).let_go())
 
 
 async def _exists(connection: AsyncConnection, group: Group) -> bool:

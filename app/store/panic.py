@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.clock import Clock
 from app.domain.permission import Action
 from app.domain.principal import Principal
-from app.store import brakes, issuing
+from app.store import issuing
 from app.store.commands.ending import EndAllOf
 from app.store.database import Database
 from app.store.tables import metadata
@@ -34,7 +34,10 @@ class Touched(msgspec.Struct, frozen=True):
 
 
 class Panicked(msgspec.Struct, frozen=True):
-    """How many temporary statuses were ended, and what else the key did, newest first, of which nothing is undone."""
+    """How many temporary statuses were ended, and what else the key did, of which nothing is undone.
+
+    What it did to keys first, and the newest first.
+    """
 
     ended: int
     touched: list[Touched]
@@ -52,8 +55,7 @@ async def panic(
     """Revoke a key, then end everything that it planned, in slices; done again it does what is left to do.
 
     First the key, in a transaction of its own: what it has under way is waited for and ended with the rest, and it
-    plans nothing more. Last the brakes that it tripped, which would go on holding against all others. `told` hears
-    after each slice how many were ended, and how many are left.
+    plans nothing more. `told` hears after each slice how many were ended, and how many are left.
 
     Raises:
         KeyNotFound: there is none for `by`.
@@ -67,8 +69,6 @@ async def panic(
         told(ended, left)
         ended += await writer.run(EndAllOf(asked, key_id, SLICE))
     told(ended, 0)
-    async with database.write() as connection:
-        await brakes.let_go(connection, key_id)
     async with database.read() as connection:
         return Panicked(ended, await _touched(connection, key_id))
 
@@ -91,7 +91,8 @@ async def _touched(connection: AsyncConnection, key_id: str) -> list[Touched]:
     query = (
         select(_audit.c.at, _audit.c.action, said)
         .where(_audit.c.actor == key_id, said != f"key {key_id}", _audit.c.action != "trip", ~own)
-        .order_by(_audit.c.id.desc())
+        # Keys first: a hundred changes of anything else must not push off the list what opens a back door.
+        .order_by(case((said.startswith("key "), 0), else_=1), _audit.c.id.desc())
         .limit(MOST_TOUCHED)
     )
     return [Touched(at, action, subject) for at, action, subject in await connection.execute(query)]

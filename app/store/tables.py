@@ -334,7 +334,7 @@ class BrakeRow(SQLModel, table=True):
     evses: int
     of: int
     refused: int
-    held_until: datetime | None = None
+    held: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))  #: by key, since and until when
     lifted_until: datetime | None = None
     lifted_by: str | None = None
 

@@ -178,7 +178,7 @@ class Writer:
                 of=alarm.group.name,
                 key=alarm.tripped_by,
                 evses=f"{alarm.evses} of {alarm.of}",
-                until=rfc3339(alarm.held_until) if alarm.held_until else None,
+                until=[rfc3339(hold.until) for hold in alarm.held.values()],
             )
         return answers, touched
 

@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("tripped_at", UTCDateTime(), nullable=True),
         sa.Column("tripped_by", AutoString(), nullable=True),
         *(sa.Column(column, sa.Integer(), nullable=False) for column in ("evses", "of", "refused")),
-        sa.Column("held_until", UTCDateTime(), nullable=True),
+        sa.Column("held", sa.JSON(), nullable=True),
         sa.Column("lifted_until", UTCDateTime(), nullable=True),
         sa.Column("lifted_by", AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_brake")),

@@ -53,7 +53,7 @@ async def test_half_a_site_may_be_overridden_and_not_one_more(writer: Writer, da
     with capture_logs() as logs, pytest.raises(BlastRadius) as refusal:
         await plan(writer, evses[6])
     assert str(refusal.value).startswith("7 of 12 EVSEs of site DE/ABC/LOC1")
-    assert refusal.value.seconds == 3600
+    assert refusal.value.seconds == 1800
     assert [one["log_level"] for one in logs] == ["error"]
     assert (logs[0]["of"], logs[0]["key"], logs[0]["evses"]) == ("site DE/ABC/LOC1", SENSOR.id, "7 of 12")
     assert len(await stored(database, "temporary_status")) == 6
@@ -79,13 +79,40 @@ async def test_an_operator_is_braked_before_all_of_its_small_sites_are_gone(writ
     assert str(refused(answers)[0]).startswith("9 of 40 EVSEs of operator DE*ABC")
 
 
-async def test_once_it_holds_nothing_more_is_overridden_until_it_lets_go(writer: Writer, clock: FrozenClock) -> None:
+async def test_the_key_that_tripped_it_is_held_back_until_it_lets_go(writer: Writer, clock: FrozenClock) -> None:
     evses = await site_of(writer, 12)
     await together(*(plan(writer, one) for one in evses[:7]))
     clock.advance(6 * MINUTE)  # further apart than what is counted together
-    assert refused(await together(plan(writer, evses[8])))
-    clock.advance(54 * MINUTE)
+    [held] = refused(await together(plan(writer, evses[8])))
+    assert "holds this key back until 2026-03-01T08:30" in str(held)
+    assert held.seconds == 24 * 60
+    clock.advance(24 * MINUTE)
     assert not refused(await together(plan(writer, evses[8])))
+
+
+async def test_others_are_refused_only_as_long_as_there_is_no_room(writer: Writer, clock: FrozenClock) -> None:
+    evses = await site_of(writer, 12)
+    await together(*(plan(writer, one) for one in evses[:7]))
+    [no_room] = refused(await together(plan(writer, evses[8], by=BOOKING)))
+    assert "try again in some minutes" in str(no_room)
+    assert no_room.seconds == 300
+    clock.advance(5 * MINUTE + timedelta(milliseconds=1))
+    assert not refused(await together(plan(writer, evses[8], by=BOOKING)))
+    assert refused(await together(plan(writer, evses[9])))
+
+
+async def test_whoever_is_held_back_may_put_off_what_is_planned_and_not_bring_it_forward(writer: Writer) -> None:
+    evses = await site_of(writer, 24)
+    at_noon = {"valid_from": START + 4 * HOUR, "valid_to": START + 5 * HOUR}
+    booked = await plan_by_ref(writer, "booking", evses[20], **at_noon)  # type: ignore[arg-type]
+    assert refused(await together(*(plan(writer, one) for one in evses[:13])))
+    assert refused(await together(change(writer, booked.one, valid_from=START + 3 * HOUR)))
+    put_off = await change(writer, booked.one, valid_from=START + 4 * HOUR + MINUTE)
+    assert put_off.interval.begin == START + 4 * HOUR + MINUTE
+    later = {"valid_from": START + 4 * HOUR + MINUTE, "valid_to": START + 5 * HOUR}
+    moved = await plan_by_ref(writer, "booking", evses[21], **later)  # type: ignore[arg-type]
+    assert moved.created
+    assert refused(await together(plan_by_ref(writer, "another", evses[22], **at_noon)))  # type: ignore[arg-type]
 
 
 async def test_what_begins_further_apart_is_not_counted_together(writer: Writer, clock: FrozenClock) -> None:

@@ -183,7 +183,23 @@ async def test_what_the_key_did_to_others_is_listed_newest_first_and_its_own_is_
     assert [one.subject for one in again.touched] == subjects[:2]
 
 
-async def test_the_brake_that_the_key_tripped_lets_go_of_the_others(
+async def test_what_it_did_to_keys_is_listed_however_much_else_it_did_since(
+    database: Database, writer: Writer, clock: FrozenClock
+) -> None:
+    await register(writer)
+    thief = await hold(database, clock, Role.ADMIN)
+    async with database.write() as connection:
+        wanted = WantedRights()
+        back_door = await issuing.create(connection, thief, clock.now(), name="x", of=Role.ADMIN, wanted=wanted)
+    one = await plan(writer, by=ADMIN)
+    for number in range(panicking.MOST_TOUCHED + 1):
+        await change(writer, one, by=thief, reason=str(number))
+    done = await panic(database, writer, clock, COMMAND_LINE, thief.id)
+    assert len(done.touched) == panicking.MOST_TOUCHED
+    assert (done.touched[0].action, done.touched[0].subject) == ("create", f"key {back_door.stored.id}")
+
+
+async def test_with_what_the_key_planned_gone_there_is_room_for_others(
     database: Database, writer: Writer, clock: FrozenClock
 ) -> None:
     evses = [f"DE*ABC*E{number}" for number in range(8)]
@@ -199,7 +215,7 @@ async def test_the_brake_that_the_key_tripped_lets_go_of_the_others(
         await plan(writer, evses[7], by=another)
 
 
-async def test_a_brake_that_another_key_tripped_goes_on_holding(
+async def test_what_another_key_planned_goes_on_being_counted(
     database: Database, writer: Writer, clock: FrozenClock
 ) -> None:
     evses = [f"DE*ABC*E{number}" for number in range(8)]

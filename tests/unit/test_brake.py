@@ -41,10 +41,10 @@ def test_whoever_is_let_through_is_few_or_a_small_share(share: float, size: int,
     assert most + 1 > handful
 
 
-def test_what_begins_within_minutes_before_or_after_is_counted_each_evse_once() -> None:
-    begins = [(1, START - 5 * MINUTE), (2, START - 5 * MINUTE - timedelta(milliseconds=1)), (3, START + 5 * MINUTE)]
-    begins += [(4, START + 5 * MINUTE + timedelta(milliseconds=1)), (3, START)]
-    assert Brake().near(begins, START) == {1, 3}
+def test_what_begins_within_minutes_before_or_after_is_counted_together() -> None:
+    hair = timedelta(milliseconds=1)
+    near = [START - 5 * MINUTE, START - 5 * MINUTE - hair, START + 5 * MINUTE, START + 5 * MINUTE + hair, START]
+    assert [Brake().is_near(one, START) for one in near] == [True, False, True, False, True]
 
 
 def test_an_evse_belongs_to_its_site_and_to_its_operator() -> None:
@@ -61,23 +61,28 @@ def test_what_a_clock_left_behind_that_was_ahead_neither_holds_nor_lifts_once_it
     ahead = START + timedelta(days=365)
     tripped = Braked(group=SITE).tripped(ahead, "sensor", 6, 10, 60 * MINUTE)
     lifted = Braked(group=SITE).lifted("noc", ahead + 60 * MINUTE)
-    assert tripped.holds(ahead)
-    assert tripped.holds(ahead - MINUTE), "a small step back does not let go"
+    assert tripped.holds_back("sensor", ahead)
+    assert tripped.holds_back("sensor", ahead - MINUTE), "a small step back does not let go"
     assert lifted.is_lifted(ahead - MINUTE)
-    assert not tripped.holds(START)
+    assert not tripped.holds_back("sensor", START)
     assert not lifted.is_lifted(START)
     assert Braked(group=SITE).lifted("noc", START + timedelta(days=1)).is_lifted(START)
 
 
 def test_it_holds_until_it_lets_go_by_itself_or_is_lifted_and_counts_anew_afterwards() -> None:
     tripped = Braked(group=SITE).tripped(START, "sensor", 6, 10, 60 * MINUTE)
-    assert tripped.holds(START)
-    assert tripped.holds(START + 60 * MINUTE - timedelta(milliseconds=1))
-    assert not tripped.holds(START + 60 * MINUTE)
+    assert tripped.holds_back("sensor", START)
+    assert tripped.holds_back("sensor", START + 60 * MINUTE - timedelta(milliseconds=1))
+    assert not tripped.holds_back("sensor", START + 60 * MINUTE)
     assert tripped.refused_again().refused == 2
     lifted = tripped.lifted("noc", START + 10 * MINUTE)
     assert lifted.is_lifted(START)
-    assert not lifted.holds(START)
+    assert not lifted.holds_back("sensor", START)
     assert not lifted.is_lifted(START + 10 * MINUTE)
+    assert not tripped.holds_back("other", START)
+    both = tripped.tripped(START + MINUTE, "other", 7, 10, 60 * MINUTE)
+    assert sorted(both.holding(START + MINUTE)) == ["other", "sensor"]
+    assert sorted(both.holding(START + 60 * MINUTE)) == ["other"]
+    assert both.holds_until(START + MINUTE) == START + 61 * MINUTE
     again = lifted.tripped(START + 11 * MINUTE, "other", 7, 10, 60 * MINUTE)
     assert (again.refused, again.tripped_by, again.lifted_until, again.lifted_by) == (1, "other", None, None)

@@ -11,6 +11,7 @@ from app.domain.api_key import ApiKey
 from app.domain.evse import Evse
 from app.domain.interval import Interval
 from app.domain.permission import (
+    MOST_ON_ONE_EVSE,
     ROLES,
     Action,
     Allowed,
@@ -178,6 +179,17 @@ def test_each_limit_at_its_edge_for_every_role(rights: Any, edge: Wanted | None,
         assert edge is None or why(holder(role, **rights), action, edge) is None
         assert why(holder(role, **rights), action, beyond) is expected
         assert why(holder(role), action, beyond) is None
+
+
+@pytest.mark.parametrize("role", [Role.CLIENT, Role.INGEST, Role.TECHNICIAN, Role.OPERATIONS, Role.ADMIN])
+def test_keys_below_operations_do_not_heap_up_plans_on_one_evse(role: Role):
+    by = Principal("mine", role)
+    room = msgspec.structs.replace(wanted(), on_evse=MOST_ON_ONE_EVSE - 1)
+    full = msgspec.structs.replace(wanted(), on_evse=MOST_ON_ONE_EVSE)
+    assert may(by, Action.PLAN, room) == Allowed()
+    verdict = may(by, Action.PLAN, full)
+    assert isinstance(verdict, Denied) is by.is_braked
+    assert not isinstance(verdict, Denied) or verdict.why is Why.TOO_MANY
 
 
 def test_a_limit_is_said_as_people_type_it():

@@ -27,7 +27,8 @@ class Idempotent(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
     """Decides `command` unless it was decided under the same Idempotency-Key before.
 
     `digest` stands for all that was asked. What is refused is not kept: the same key may try it again. `render` makes
-    the answer, a status and a text, which is committed together with what was done.
+    the answer, a status and a text, which is committed together with what was done. `keeps` says whether there was
+    anything done at all.
     """
 
     by: Principal
@@ -35,6 +36,7 @@ class Idempotent(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
     key: str
     digest: str
     render: Callable[[Result], tuple[int, str]]
+    keeps: Callable[[Result], bool] = lambda _: True
 
     def needs(self) -> Needs:
         return msgspec.structs.replace(self.command.needs(), by=self.by, answers=((self.by.id, self.key),))
@@ -43,8 +45,10 @@ class Idempotent(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
         owner = batch.principal(self.by).id
         kept = batch.answers.find(owner, self.key)
         if kept is None:
-            status, text = self.render(self.command.decide(batch))
-            batch.answers.put(owner, self.key, Kept(self.digest, status, text))
+            result = self.command.decide(batch)
+            status, text = self.render(result)
+            if self.keeps(result):
+                batch.answers.put(owner, self.key, Kept(self.digest, status, text))
             return Answered(status, text, replayed=False)
         if kept.digest != self.digest:
             raise IdempotencyMismatch("this Idempotency-Key came with another body before", field="Idempotency-Key")

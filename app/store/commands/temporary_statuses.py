@@ -151,7 +151,8 @@ def _permit(
 ) -> None:
     """Refuse what would be outside the caller's rights; what it stands `instead_of` is not counted beside it."""
     beside = batch.keys.beside(by.id, interval, but=None if instead_of is None else instead_of.id)
-    wanted = Wanted(evse=evse, kind=kind, interval=interval, at=batch.at, beside=beside)
+    others = [one for one in batch.live(evse) if instead_of is None or one.id != instead_of.id]
+    wanted = Wanted(evse=evse, kind=kind, interval=interval, at=batch.at, beside=beside, on_evse=len(others))
     demand(by, action, wanted, EvseNotFound(f"no EVSE {evse.evse_id} is registered", field="evseId"))
 
 
@@ -180,7 +181,7 @@ def _change(batch: Batch, by: Principal, old: TemporaryStatus, changes: planning
         evse = batch.evse_of(new)
         _permit(batch, by, Action.CHANGE, evse, new.kind, new.interval, instead_of=old)
         if new.interval.begin != old.interval.begin:
-            batch.brakes.admit(by, evse, new.interval.begin, batch.at)
+            batch.brakes.admit(by, evse, new.interval.begin, batch.at, instead_of=old)
             # Whoever moves another's is counted for it, as if it were newly made.
             new = msgspec.structs.replace(new, braked=new.braked or by.is_braked)
         batch.put_temporary(new)

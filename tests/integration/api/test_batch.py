@@ -46,6 +46,16 @@ async def test_all_may_be_refused(sensor: Client) -> None:
     assert [one["status"] for one in items] == [404, 400]
 
 
+async def test_a_batch_that_did_nothing_may_be_tried_again_under_its_key(sensor: Client, admin: Client) -> None:
+    body, key = {"items": [{**ITEM, "evseId": "DE*ABC*E404"}]}, {"Idempotency-Key": "a"}
+    assert [one["status"] for one in good(await sensor.post(BATCH, json=body, headers=key))["items"]] == [404]
+    await register(admin, "DE*ABC*E404")
+    first = await sensor.post(BATCH, json=body, headers=key)
+    assert [one["status"] for one in good(first)["items"]] == [201]
+    again = await sensor.post(BATCH, json=body, headers=key)
+    assert (again.text, again.headers["idempotency-replayed"]) == (first.text, "true")
+
+
 async def test_what_was_planned_by_one_is_an_evses_own_for_the_next(admin: Client, sensor: Client) -> None:
     await register(admin, "DE*ABC*E2")
     items = good(await post(sensor, ITEM, {**ITEM, "evseId": "DE*ABC*E2"}, ITEM))["items"]

@@ -30,7 +30,7 @@ async def braked(service: Service, sensor: Client) -> dict[str, Any]:
     for one in EVSES[:6]:
         await plan(sensor, one)
     answer = await sensor.post(STATUSES, json={"evseId": EVSES[6], "temporaryStatus": "BLOCKED"})
-    assert answer.headers["retry-after"] == "3600"
+    assert answer.headers["retry-after"] == "1800"
     return refusal(answer, 429, "blast-radius")
 
 
@@ -48,7 +48,8 @@ async def test_operations_sees_which_brake_holds_and_whose_call_it_was(
     assert one["site"] == SITE
     assert (one["operator"], one["holds"], one["evses"], one["of"], one["refused"]) == (None, True, 7, 12, 1)
     assert one["trippedAt"] == "2026-03-01T08:00:00.000Z"
-    assert one["heldUntil"] == "2026-03-01T09:00:00.000Z"
+    assert one["heldUntil"] == "2026-03-01T08:30:00.000Z"
+    assert one["held"] == [one["trippedBy"]]
 
 
 async def test_lifted_it_lets_everything_through_for_a_while(

@@ -44,6 +44,21 @@ async def test_a_key_calls_as_often_as_its_rate_and_is_told_when_to_come_back(
     refusal(await holder.get(EVSES), 429, "rate-exceeded")
 
 
+async def test_each_item_of_a_batch_counts_as_a_call(admin: Client, client: NewClient, clock: FrozenClock) -> None:
+    made = await make(admin, role="client", rights=EVERYWHERE | {"rate": 60})
+    holder = await client(key=made["key"])
+    item = {"evseId": "DE*ABC*E404", "temporaryStatus": "BLOCKED"}
+    good(await holder.post(f"{STATUSES}/batch", json={"items": [item] * 58}))
+    good(await holder.get(EVSES))
+    answer = await holder.post(f"{STATUSES}/batch", json={"items": [item] * 30})
+    refusal(answer, 429, "rate-exceeded")
+    assert answer.headers["retry-after"] == "29"
+    clock.advance(60 * SECOND)
+    good(
+        await holder.post(f"{STATUSES}/batch", json={"items": [item] * 500})
+    )  # more than a minute's worth takes all of it
+
+
 async def test_a_rate_counts_what_is_refused_too(admin: Client, client: NewClient) -> None:
     made = await make(admin, role="reader", rights={"rate": 2})
     holder = await client(key=made["key"])
@@ -146,4 +161,4 @@ async def test_whoever_the_brake_stops_is_told_when_it_lets_go(admin: Client, cl
     body = {"evseId": evses[5], "temporaryStatus": "BLOCKED", "validTo": "2026-03-01T09:00:00Z"}
     answer = await holder.post(STATUSES, json=body)
     refusal(answer, 429, "blast-radius")
-    assert answer.headers["retry-after"] == "3600"
+    assert answer.headers["retry-after"] == "1800"
