@@ -83,7 +83,7 @@ KINDS: Final[Mapping[Role, frozenset[Kind]]] = total(
     },
 )
 
-#: Temporary statuses that are not over on one EVSE, for keys below operations: half-hours of two months, and nobody's
+#: Temporary statuses that are not over on one EVSE, for keys below operations: half-hours of seven weeks, and nobody's
 #: plans make everybody's calls slow.
 MOST_ON_ONE_EVSE: Final = 2500
 
