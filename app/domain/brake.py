@@ -47,7 +47,8 @@ class Brake(msgspec.Struct, frozen=True, kw_only=True):
 
     Of the EVSEs in production of a site or of an operator, more than `handful` *and* more than a share would be
     overridden by keys below operations, all of it beginning within `within` of one another. Then it refuses. A key that
-    has more than a handful of that itself is held back there for `hold`, unless the brake is lifted.
+    has more than a handful of that itself, and more than a quarter of what may be, is held back there for `hold`,
+    unless the brake is lifted.
     """
 
     site_share: float = 0.5
@@ -60,6 +61,10 @@ class Brake(msgspec.Struct, frozen=True, kw_only=True):
         """How many of a group of `evses` may be overridden within minutes."""
         share = self.operator_share if group.site is None else self.site_share
         return max(self.handful, math.floor(share * evses))
+
+    def is_at_fault(self, own: int, most: int) -> bool:
+        """Tell whether a key with so many of it is to be held back, and not one that only comes when all is taken."""
+        return own > max(self.handful, most // 4)
 
     def is_near(self, one: datetime, other: datetime) -> bool:
         """Tell whether what begins then is counted together."""

@@ -101,9 +101,10 @@ class BatchedBrakes:
             near = self._near(group, begin, moved)
             own = len({one for one, owner in near.items() if by.id in owner} | {evse.id})
             count = len(near) + (evse.id not in near)
-            if count <= self._brake.most(group, self._sizes[group]):
+            most = self._brake.most(group, self._sizes[group])
+            if count <= most:
                 continue
-            if own <= self._brake.handful:
+            if not self._brake.is_at_fault(own, most):
                 self._refuse(braked.refused_again())
                 raise _no_room(braked, self._brake)
             braked = braked.tripped(at, by.id, count, self._sizes[group], self._brake.hold)

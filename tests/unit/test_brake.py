@@ -41,6 +41,14 @@ def test_whoever_is_let_through_is_few_or_a_small_share(share: float, size: int,
     assert most + 1 > handful
 
 
+@pytest.mark.parametrize(
+    ("own", "most", "at_fault"),
+    [(5, 5, False), (6, 5, True), (6, 23, True), (6, 24, False), (50, 200, False), (51, 200, True)],
+)
+def test_at_fault_is_who_has_more_than_a_handful_and_a_quarter_of_it(own: int, most: int, at_fault: bool) -> None:
+    assert Brake().is_at_fault(own, most) is at_fault
+
+
 def test_what_begins_within_minutes_before_or_after_is_counted_together() -> None:
     hair = timedelta(milliseconds=1)
     near = [START - 5 * MINUTE, START - 5 * MINUTE - hair, START + 5 * MINUTE, START + 5 * MINUTE + hair, START]
