@@ -39,9 +39,31 @@ def test_every_operation_has_a_row_and_every_row_its_operation(app: Litestar) ->
     assert ROWS.keys() - set(found) == set(), "there is no such operation any more"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("scoped", [True, False], ids=["of one operator", "everywhere"])
 @pytest.mark.parametrize("role", Role)
 async def test_a_key_is_answered_what_its_row_says(
+    app: Litestar,
+    service: Service,
+    client: NewClient,
+    admin: Client,
+    role: Role,
+    scoped: bool,
+    subtests: pytest.Subtests,
+) -> None:
+    await everything_is_as_its_row_says(app, service, client, admin, role, scoped, subtests)
+
+
+# What is decided does not know the database: those who are allowed some and refused some are enough.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("role", [Role.CLIENT, Role.TECHNICIAN, Role.ADMIN])
+async def test_a_key_of_one_operator_is_answered_the_same_on_postgresql(
+    app: Litestar, service: Service, client: NewClient, admin: Client, role: Role, subtests: pytest.Subtests
+) -> None:
+    await everything_is_as_its_row_says(app, service, client, admin, role, True, subtests)
+
+
+async def everything_is_as_its_row_says(
     app: Litestar,
     service: Service,
     client: NewClient,
