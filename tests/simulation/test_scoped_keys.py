@@ -17,7 +17,7 @@ def run(fresh: Fresh, how: settings) -> None:
 
 @pytest.mark.timeout(900)
 def test_whatever_a_scoped_key_calls_on_sqlite_leaves_nothing_outside_its_rights(on_sqlite: Fresh) -> None:  # noqa: F811
-    run(on_sqlite, settings(_SHORT, max_examples=24))
+    run(on_sqlite, settings(_SHORT, max_examples=18))
 
 
 @pytest.mark.long

@@ -48,12 +48,12 @@ def run(fresh: Fresh, how: settings) -> None:
 # A history that fails is first made as short as it can be, for minutes.
 @pytest.mark.timeout(900)
 def test_every_history_on_sqlite_shows_what_the_design_says(on_sqlite: Fresh) -> None:
-    run(on_sqlite, settings(_SHORT, max_examples=36))
+    run(on_sqlite, settings(_SHORT, max_examples=26))
 
 
 @pytest.mark.timeout(900)
 def test_every_history_on_postgresql_shows_what_the_design_says(postgresql: PostgresqlServer) -> None:
-    run(postgresql.fresh, settings(_SHORT, max_examples=10))
+    run(postgresql.fresh, settings(_SHORT, max_examples=8))
 
 
 @pytest.mark.long
