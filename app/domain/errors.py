@@ -109,9 +109,9 @@ class TooManyActive(DomainError):
 
 
 class BlastRadius(DomainError):
-    """Too much of a site or an operator would be overridden within minutes: the brake holds.
+    """Too much of a site or an operator would be overridden within minutes, or the brake holds the key back for that.
 
-    `seconds` is after how many it lets go by itself.
+    `seconds` is after how many the same may be let through.
     """
 
     def __init__(self, message: str, seconds: int) -> None:

@@ -62,9 +62,9 @@ class BatchedBrakes:
             return
         await self._lock(connection, members)
         near = _near(begins, self._brake)
-        counted = await _by_group(connection, members, _overridden(near))
+        counted = await _by_group(connection, members, _overridden(near), _temporary.c.operator)
         many = [one for one, asked in members.items() if counted.get(one, 0) + len(asked) > self._brake.handful]
-        self._sizes = await _by_group(connection, many, _in_production())
+        self._sizes = await _by_group(connection, many, _in_production(), _evse.c.operator)
         for group in many:
             size = self._sizes.setdefault(group, 0)
             if counted.get(group, 0) + len(members[group]) > self._brake.most(group, size):
@@ -179,8 +179,13 @@ def _near(begins: Iterable[datetime], brake: Brake) -> ColumnElement[bool]:
     return or_(*(row.valid_from.between(first, last) for first, last in merged))
 
 
-async def _by_group(connection: AsyncConnection, groups: Iterable[Group], query: Select[Any]) -> dict[Group, int]:
-    """Run `query`, which counts EVSEs, once for all sites and once for all operators among `groups`."""
+async def _by_group(
+    connection: AsyncConnection, groups: Iterable[Group], query: Select[Any], operator: ColumnElement[str]
+) -> dict[Group, int]:
+    """Run `query`, which counts EVSEs, once for all sites and once for all operators among `groups`.
+
+    `operator` is the column to find those of an operator by: what is overridden has an index of its own by it.
+    """
     wanted = list(groups)
     found: dict[Group, int] = {}
     if sites := [one.site for one in wanted if one.site is not None]:
@@ -190,9 +195,9 @@ async def _by_group(connection: AsyncConnection, groups: Iterable[Group], query:
         rows = await connection.execute(of_sites)
         found |= {Group(site=(country, party, location)): count for count, country, party, location in rows}
     if operators := [one.operator for one in wanted if one.operator is not None]:
-        of_operators = query.add_columns(_evse.c.operator).where(_evse.c.operator.in_(operators))
-        rows = await connection.execute(of_operators.group_by(_evse.c.operator))
-        found |= {Group(operator=operator): count for count, operator in rows}
+        of_operators = query.add_columns(operator).where(operator.in_(operators))
+        rows = await connection.execute(of_operators.group_by(operator))
+        found |= {Group(operator=name): count for count, name in rows}
     return {group: found[group] for group in wanted if group in found}
 
 
@@ -207,10 +212,7 @@ def _overridden(near: ColumnElement[bool]) -> Select[Any]:
 def _overrides(group: Group, near: ColumnElement[bool]) -> Select[Any]:
     row = _temporary.c
     query = _with_overrides(near, row.id, _evse.c.id, row.valid_from, row.created_by)
-    if group.site is None:
-        return query.where(_temporary.c.operator == group.operator)
-    country, party, location = group.site
-    return query.where(_evse.c.location == location, _evse.c.country == country, _evse.c.party == party)
+    return query.where(row.operator == group.operator if group.site is None else brakes.of_group(group))
 
 
 def _with_overrides(near: ColumnElement[bool], *columns: Any) -> Select[Any]:

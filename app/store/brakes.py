@@ -60,7 +60,7 @@ async def at_work(connection: AsyncConnection, by: Principal, at: datetime) -> l
 
 
 async def lift(connection: AsyncConnection, by: Principal, group: Group, at: datetime, until: datetime) -> Braked:
-    """Let everything through at a site or an operator until `until`; up to `at` puts the brake back.
+    """Let everything through at a site or an operator until `until`; up to `at` it counts anew at once.
 
     Raises:
         BrakeNotFound: no EVSE is registered there, or none that `by` may see.
@@ -81,18 +81,19 @@ async def lift(connection: AsyncConnection, by: Principal, group: Group, at: dat
 
 
 async def _exists(connection: AsyncConnection, group: Group) -> bool:
-    return (await connection.execute(select(_evse.c.id).where(_where(group)).limit(1))).first() is not None
+    return (await connection.execute(select(_evse.c.id).where(of_group(group)).limit(1))).first() is not None
 
 
 async def _members(connection: AsyncConnection, group: Group) -> tuple[Evse, ...]:
     """The EVSEs of a site. Those of an operator are too many to look at, and its name says as much."""
     if group.site is None:
         return ()
-    rows = await connection.execute(select(_evse).where(_where(group)))
+    rows = await connection.execute(select(_evse).where(of_group(group)))
     return tuple(evse_from(row) for row in rows.mappings())
 
 
-def _where(group: Group) -> ColumnElement[bool]:
+def of_group(group: Group) -> ColumnElement[bool]:
+    """The condition for the EVSEs of an operator or a site."""
     if group.site is None:
         return _evse.c.operator == group.operator
     country, party, location = group.site

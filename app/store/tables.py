@@ -119,7 +119,14 @@ class TemporaryStatusRow(SQLModel, table=True):
         Index("ix_temporary_status_created_by_ref", "created_by", "ref", "id"),
         Index("ix_temporary_status_created_by_id", "created_by", "id"),
         _partial("ix_temporary_status_created_by_live", "created_by", "valid_to", where="ended_at IS NULL"),
-        _partial("ix_temporary_status_braked", "operator", "valid_from", where="braked AND ended_at IS NULL"),
+        # SQLite has no booleans, and takes the index only for what is written as queries write it.
+        Index(
+            "ix_temporary_status_braked",
+            "operator",
+            "valid_from",
+            sqlite_where=text("braked = 1 AND ended_at IS NULL"),
+            postgresql_where=text("braked AND ended_at IS NULL"),
+        ),
         _one_of("kind", Kind),
         _one_of("applies_when", AppliesWhen),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),

@@ -13,7 +13,6 @@ depends_on: str | Sequence[str] | None = None
 BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 _LIVE = sa.text("ended_at IS NULL")
-_BRAKED = sa.text("braked AND ended_at IS NULL")
 _IN_PRODUCTION = sa.text("deployment_state = 'PRODUCTION'")
 
 
@@ -30,11 +29,20 @@ def upgrade() -> None:
         "temporary_status", sa.Column("braked", sa.Boolean(), server_default=sa.text("false"), nullable=False)
     )
     op.create_index("ix_temporary_status_created_by_id", "temporary_status", ["created_by", "id"])
-    for name, columns, where in (
-        ("ix_temporary_status_created_by_live", ["created_by", "valid_to"], _LIVE),
-        ("ix_temporary_status_braked", ["operator", "valid_from"], _BRAKED),
-    ):
-        op.create_index(name, "temporary_status", columns, sqlite_where=where, postgresql_where=where)
+    op.create_index(
+        "ix_temporary_status_created_by_live",
+        "temporary_status",
+        ["created_by", "valid_to"],
+        sqlite_where=_LIVE,
+        postgresql_where=_LIVE,
+    )
+    op.create_index(
+        "ix_temporary_status_braked",
+        "temporary_status",
+        ["operator", "valid_from"],
+        sqlite_where=sa.text("braked = 1 AND ended_at IS NULL"),
+        postgresql_where=sa.text("braked AND ended_at IS NULL"),
+    )
     op.create_index(
         "ix_evse_operator", "evse", ["operator"], sqlite_where=_IN_PRODUCTION, postgresql_where=_IN_PRODUCTION
     )

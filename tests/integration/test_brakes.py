@@ -103,16 +103,16 @@ async def test_others_are_refused_only_as_long_as_there_is_no_room(writer: Write
 
 async def test_whoever_is_held_back_may_put_off_what_is_planned_and_not_bring_it_forward(writer: Writer) -> None:
     evses = await site_of(writer, 24)
-    at_noon = {"valid_from": START + 4 * HOUR, "valid_to": START + 5 * HOUR}
-    booked = await plan_by_ref(writer, "booking", evses[20], **at_noon)  # type: ignore[arg-type]
+    at_noon: dict[str, Any] = {"valid_from": START + 4 * HOUR, "valid_to": START + 5 * HOUR}
+    booked = await plan_by_ref(writer, "booking", evses[20], **at_noon)
     assert refused(await together(*(plan(writer, one) for one in evses[:13])))
     assert refused(await together(change(writer, booked.one, valid_from=START + 3 * HOUR)))
     put_off = await change(writer, booked.one, valid_from=START + 4 * HOUR + MINUTE)
     assert put_off.interval.begin == START + 4 * HOUR + MINUTE
-    later = {"valid_from": START + 4 * HOUR + MINUTE, "valid_to": START + 5 * HOUR}
-    moved = await plan_by_ref(writer, "booking", evses[21], **later)  # type: ignore[arg-type]
+    later: dict[str, Any] = {"valid_from": START + 4 * HOUR + MINUTE, "valid_to": START + 5 * HOUR}
+    moved = await plan_by_ref(writer, "booking", evses[21], **later)
     assert moved.created
-    assert refused(await together(plan_by_ref(writer, "another", evses[22], **at_noon)))  # type: ignore[arg-type]
+    assert refused(await together(plan_by_ref(writer, "another", evses[22], **at_noon)))
 
 
 async def test_what_begins_further_apart_is_not_counted_together(writer: Writer, clock: FrozenClock) -> None:

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.brake import Brake, Group
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
 from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
-from app.store import deliveries, partners, presented, reading
+from app.store import batched_brakes, deliveries, partners, presented, reading
 from app.store.batch import Batch
 from app.store.batched_answers import BatchedAnswers
 from app.store.batched_references import BatchedReferences
@@ -163,6 +164,13 @@ async def fleet_at_sites(connection: AsyncConnection, _partner: Partner) -> None
     assert await reading.fleet(connection, reading.FleetQuery(scope=scope)) == []
 
 
+async def overridden_at_operator(connection: AsyncConnection, _partner: Partner) -> None:
+    near = batched_brakes._near([START], Brake())
+    query = batched_brakes._overridden(near)
+    operator = metadata.tables["temporary_status"].c.operator
+    assert await batched_brakes._by_group(connection, [Group(operator="DENOT")], query, operator) == {}
+
+
 async def references(connection: AsyncConnection, _partner: Partner) -> None:
     await BatchedReferences().load(connection, [("key-7", "7"), ("key-8", "8")])
 
@@ -186,6 +194,7 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (settle, "delivery", "(partner=? AND evse=?)", "Index Cond: ((partner = "),
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
+    (overridden_at_operator, "ix_temporary_status_braked", "(operator=? AND valid_from>", "Index Cond: "),
     (by_ref, "temporary_status", "(created_by=? AND ref=?)", "Index Cond: "),
     (references, "uq_reference_owner_ref", "(owner=? AND ref=?)", "Index Cond: "),
     (answers, "uq_idempotency_owner_key", "(owner=? AND key=?)", "Index Cond: "),

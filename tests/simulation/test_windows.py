@@ -1,10 +1,5 @@
 """Windows through any history: what is shown is what the design says at every instant, and every promise is kept."""
 
-import itertools
-import shutil
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
@@ -16,7 +11,7 @@ from tests.simulation.window_machine import Fresh, WindowMachine
 from tests.simulation.window_model import MINUTE, Asked, Charger, Model, Refusal, Window, outranks
 
 #: In `make test` the same histories in every run; `make test-long` takes others each time.
-_SHORT: Final = settings(
+SHORT: Final = settings(
     derandomize=True,
     deadline=None,
     report_multiple_bugs=False,
@@ -24,21 +19,7 @@ _SHORT: Final = settings(
     suppress_health_check=list(HealthCheck),
     stateful_step_count=25,
 )
-_LONG: Final = settings(_SHORT, derandomize=False, database=None, print_blob=True, stateful_step_count=60)
-
-
-@pytest.fixture
-def on_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
-    numbers = itertools.count()
-
-    @asynccontextmanager
-    async def fresh() -> AsyncGenerator[str]:
-        file = tmp_path / f"{next(numbers)}.db"
-        shutil.copyfile(sqlite_template, file)
-        yield f"sqlite:///{file}"
-        file.unlink()
-
-    return fresh
+LONG: Final = settings(SHORT, derandomize=False, database=None, print_blob=True, stateful_step_count=60)
 
 
 def run(fresh: Fresh, how: settings) -> None:
@@ -48,24 +29,24 @@ def run(fresh: Fresh, how: settings) -> None:
 # A history that fails is first made as short as it can be, for minutes.
 @pytest.mark.timeout(900)
 def test_every_history_on_sqlite_shows_what_the_design_says(on_sqlite: Fresh) -> None:
-    run(on_sqlite, settings(_SHORT, max_examples=26))
+    run(on_sqlite, settings(SHORT, max_examples=26))
 
 
 @pytest.mark.timeout(900)
 def test_every_history_on_postgresql_shows_what_the_design_says(postgresql: PostgresqlServer) -> None:
-    run(postgresql.fresh, settings(_SHORT, max_examples=8))
+    run(postgresql.fresh, settings(SHORT, max_examples=8))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_many_long_histories_on_sqlite_show_what_the_design_says(on_sqlite: Fresh) -> None:
-    run(on_sqlite, settings(_LONG, max_examples=600))
+    run(on_sqlite, settings(LONG, max_examples=600))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_many_long_histories_on_postgresql_show_what_the_design_says(postgresql: PostgresqlServer) -> None:
-    run(postgresql.fresh, settings(_LONG, max_examples=200))
+    run(postgresql.fresh, settings(LONG, max_examples=200))
 
 
 # The model itself, by hand: it is the judge.
