@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from inspect import cleandoc
 from typing import Final
@@ -199,6 +199,11 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         async with service.running():
             yield
 
+    return app_over(context, lifespan if opens else None)
+
+
+def app_over(context: Context, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]] | None) -> Litestar:
+    """Put the API in front of whatever stands behind `context`: a running service, or the command line's database."""
     guarded = Router(
         "/",
         route_handlers=[
@@ -223,7 +228,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
     )
     app = Litestar(
         [guarded, health.live, health.ready, ocpi],
-        lifespan=[lifespan] if opens else [],
+        lifespan=[] if lifespan is None else [lifespan],
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=dict(HANDLERS),
         request_max_body_size=LARGEST_BODY,

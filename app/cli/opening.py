@@ -25,7 +25,8 @@ from app.store.secrets import Secrets, SecretsUnreadable
 from app.store.writer import Writer
 
 P = ParamSpec("P")
-_KNOWN = set(Settings.model_fields)
+#: Of the environment: the settings, and where the command line calls (`cli/calling.py`).
+_KNOWN = {*Settings.model_fields, "url", "key"}
 
 as_json = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."

@@ -21,7 +21,7 @@ class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One window as it was asked for, and when it was ended early, if it was.
 
     `evse` is the EVSE's key in the store; `created_by` the id of the API key that made it, `braked` whether that was
-    one below operations, which the brake counts.
+    one below operations, which the brake counts. `batch` is the id of the call that planned it together with others.
     """
 
     id: int
@@ -39,6 +39,7 @@ class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str | None = None
     end_reason: str | None = None
     braked: bool = False
+    batch: str | None = None
 
     def is_active(self, at: datetime) -> bool:
         """Tell whether it is in effect at `at`: inside the interval and not ended early."""

@@ -78,6 +78,7 @@ def temporary_status_from(row: RowMapping) -> TemporaryStatus:
         ended_by=row["ended_by"],
         end_reason=row["end_reason"],
         braked=row["braked"],
+        batch=row["batch"],
     )
 
 
@@ -100,6 +101,7 @@ def temporary_status_values(one: TemporaryStatus, operator: str) -> dict[str, An
         "ended_by": one.ended_by,
         "end_reason": one.end_reason,
         "braked": one.braked,
+        "batch": one.batch,
     }
 
 

@@ -127,6 +127,7 @@ class TemporaryStatusRow(SQLModel, table=True):
             sqlite_where=text("braked = 1 AND ended_at IS NULL"),
             postgresql_where=text("braked AND ended_at IS NULL"),
         ),
+        _partial("ix_temporary_status_batch", "batch", "id", where="batch IS NOT NULL"),
         _one_of("kind", Kind),
         _one_of("applies_when", AppliesWhen),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),
@@ -150,6 +151,7 @@ class TemporaryStatusRow(SQLModel, table=True):
     ended_by: str | None = None
     end_reason: str | None = None
     braked: bool = _filled("false")  #: whether a key below operations made it
+    batch: str | None = None  #: the call that planned it together with others
 
 
 class PresentedRow(SQLModel, table=True):

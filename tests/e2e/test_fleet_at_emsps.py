@@ -1,4 +1,4 @@
-"""Five thousand EVSEs, all that can happen to them, and what eMSPs of three versions know by push and by pull."""
+"""A fleet (thousands of EVSEs in the long run), what can happen to it, and what eMSPs of three versions know of it."""
 
 import asyncio
 import random
@@ -21,7 +21,8 @@ from tests.builders import ADMIN, OPERATIONS, wish
 from tests.e2e.emsps import PER_LOCATION, Connected, Network, an_emsp, network, site
 from tests.e2e.hurried import HURRIED
 
-SITES: Final = 500
+SITES: Final = 60  #: of ten EVSEs
+MANY: Final = 500
 TROUBLES: Final[tuple[Trouble | None, ...]] = (
     *(None, None, "500", "503", "429", "2001", "3000", "502", "garbage", "bad-json"),
     *("cut", "slow", "late", "late-500", "late-silent"),
@@ -32,8 +33,9 @@ LATE_BY: Final = 3.0  #: seconds; later than what follows, and before a doubt is
 class History:
     """Things that happen to a fleet, drawn from a seed."""
 
-    def __init__(self, over: Network, seed: int) -> None:
+    def __init__(self, over: Network, sites: int, seed: int) -> None:
         self._network = over
+        self._sites = sites
         self._draw = random.Random(seed)
         self._planned: list[tuple[Principal, TemporaryStatus]] = []
 
@@ -63,45 +65,45 @@ class History:
                 states = (*[DeploymentState.PRODUCTION] * 3, DeploymentState.STOCK, DeploymentState.DEPRECATED)
                 await run(Register(by=ADMIN, evse_id=evse_id, deployment=self._draw.choice(states)))
             case "import":
-                await self._network.import_(site(self._draw.randrange(SITES), self._draw.randrange(16, 64)))
+                await self._network.import_(site(self._draw.randrange(self._sites), self._draw.randrange(16, 64)))
 
 
 @pytest.mark.timeout(900)
 async def test_push_and_pull_say_what_is_presented_in_all_three_versions(embedded_url: str) -> None:
-    await _a_history(embedded_url, seed=1, steps=8)
+    await _a_history(embedded_url, SITES, seed=1, steps=8)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(2, 8))
 async def test_they_do_after_longer_histories_too(database_url: str, seed: int) -> None:
-    await _a_history(database_url, seed, steps=60)
+    await _a_history(database_url, MANY, seed, steps=60)
 
 
-async def _a_history(url: str, seed: int, steps: int) -> None:
+async def _a_history(url: str, sites: int, seed: int, steps: int) -> None:
     draw = random.Random(-seed)
     old = an_emsp("2.1.1", set(), strict_locations=True, demands_uid=True)
     usual = an_emsp("2.2.1", set(), strict_locations=True, checks_order=bool(seed % 2))
     new = an_emsp("2.3.0", set(), strict_locations=True, rejects_schedules="422")
     async with (
-        network(url, SITES, **HURRIED) as over,
+        network(url, sites, **HURRIED) as over,
         listening(old.app) as at_old,
         listening(usual.app) as at_usual,
         listening(new.app) as at_new,
     ):
         # One gets some locations, all of them by push. The others begin with what they pull.
-        some = [f"L{number}" for number in range(SITES // 5)]
+        some = [f"L{number}" for number in range(sites // 5)]
         await over.add(old, at_old, "2.1.1", locations=some, initialPush=True, uidInPatch=True, schedule=True)
         one = await over.add(usual, at_usual, "2.2.1", schedule=True)
         other = await over.add(new, at_new, "2.3.0", schedule=True, wholeEvse=True)
         for begins in (one, other):
             begins.emsp.adopt(await begins.emsp.pull(over.versions_url, begins.token))
-            assert len(begins.emsp.shown) == SITES * PER_LOCATION
+            assert len(begins.emsp.shown) == sites * PER_LOCATION
         other.schedules = False  # it was offered them, and rejects each
         for connected in over.emsps:
             connected.emsp.late_by, connected.emsp.slow_by = LATE_BY, LATE_BY
 
-        history = History(over, seed)
+        history = History(over, sites, seed)
         for _ in range(steps):
             for connected in over.emsps:
                 connected.emsp.fault = draw.choice(TROUBLES)
