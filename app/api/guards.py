@@ -8,6 +8,7 @@ from litestar.connection import ASGIConnection, Request
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
+from litestar.typing import FieldDefinition
 
 from app.api.context import Context
 from app.domain.api_key import digest_of, key_id_of
@@ -88,18 +89,34 @@ def charged(context: Context, principal: Principal, calls: int) -> None:
 async def only_known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuse a query parameter that the handler does not know: a mistyped filter would silently mean "all".
 
+    So would one that says `null`, and of one that is given twice only the last counts.
+
     Raises:
         MalformedValue: naming the parameter, and those that there are.
     """
-    known = [
-        definition.name or name
+    known = {
+        definition.name or name: field
         for name, field in handler.parsed_fn_signature.parameters.items()
         if isinstance(definition := field.kwarg_definition, QueryParameter)
-    ]
-    for name in connection.query_params:
-        if name not in known:
+    }
+    given = connection.query_params
+    for name in given:
+        if (field := known.get(name)) is None:
             there = f"; one of {', '.join(known)}" if known else " here"
             raise MalformedValue(f"no such parameter{there}", field=name)
+        values = given.getall(name)
+        if len(values) > 1 and not _is_list(field):
+            raise MalformedValue("given more than once, and takes one value", field=name)
+        if not _is_text(field) and any(value.lower() == "null" for value in values):
+            raise MalformedValue("null is no value: leave it out", field=name)
+
+
+def _is_list(field: FieldDefinition) -> bool:
+    return any(one.is_non_string_sequence for one in (field, *field.inner_types))
+
+
+def _is_text(field: FieldDefinition) -> bool:
+    return any(one.annotation is str for one in (field, *field.inner_types))
 
 
 async def provide_principal(request: Request[Any, Any, Any]) -> Principal:

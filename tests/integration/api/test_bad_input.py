@@ -192,4 +192,23 @@ async def test_what_is_not_there_and_what_cannot_be_done_there(admin: Client, ap
         problem = refusal(answer, 405, "method-not-allowed")
         assert "GET" in answer.headers["allow"]
         assert "GET" in problem["detail"]
-    assert (await admin.request("OPTIONS", EVSES)).status_code == 204
+
+
+async def test_options_names_every_method_of_a_path(admin: Client, app: Litestar) -> None:
+    for address, methods in {
+        EVSES: "GET, OPTIONS",
+        f"{EVSES}/{EVSE}": "GET, OPTIONS, PUT",
+        "/v2/partners/app": "DELETE, GET, OPTIONS, PATCH",
+        "/v2/partners": "GET, OPTIONS, POST",
+    }.items():
+        answer = await admin.request("OPTIONS", address)
+        assert (answer.status_code, answer.headers["allow"]) == (204, methods), address
+
+
+async def test_a_filter_that_says_null_or_says_two_things_is_refused(admin: Client) -> None:
+    """Taken for nothing, it would silently mean all."""
+    for query in ("temporaryStatus=null", "temporaryStatus=NULL", "limit=1&limit=2", "activeOnly=null"):
+        name = query.partition("=")[0]
+        refusal(await admin.get(f"{STATUSES}?{query}"), 400, "malformed-value", parameter=name)
+    both = f"evseId={EVSE}&temporaryStatus=null"
+    refusal(await admin.delete(f"{STATUSES}?{both}"), 400, "malformed-value", parameter="temporaryStatus")
