@@ -5,20 +5,20 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from inspect import cleandoc
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import channels as registered
 from app.api import batches, brakes, by_reference, evses, full_loads, health, keys, partners, temporary_statuses
+from app.api.allowing import every_method_in_allow
 from app.api.context import Context
+from app.api.document.completing import Document, completed
 from app.api.entity_tags import provide_precondition, provide_seen
 from app.api.guards import authorized, only_known_parameters, provide_principal, roles_described
 from app.api.idempotency import provide_idempotency_key
@@ -42,6 +42,7 @@ from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
 from app.store.secrets import Secrets, key_beside
 from app.store.writer import Writer
+from app.web.reference import Reference, ReferenceRouter
 
 VERSION: Final = "0.1.0"
 LARGEST_BODY: Final = 64 * 1024  #: bytes of a request, but for the calls for many
@@ -226,18 +227,19 @@ def app_over(context: Context, lifespan: Callable[[Litestar], AbstractAsyncConte
         },
         security=[{"key": []}],
     )
-    app = Litestar(
+    return Litestar(
         [guarded, health.live, health.ready, ocpi],
         lifespan=[] if lifespan is None else [lifespan],
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=dict(HANDLERS),
         request_max_body_size=LARGEST_BODY,
+        before_send=[every_method_in_allow],
         openapi_config=OpenAPIConfig(
             title="EVSE Status Scheduler",
             version=VERSION,
-            path="/openapi",
+            openapi_router=ReferenceRouter(),
             use_handler_docstrings=True,
-            render_plugins=[JsonRenderPlugin()],
+            render_plugins=[Reference(contract)],
             components=Components(
                 security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description=roles_described())}
             ),
@@ -245,11 +247,11 @@ def app_over(context: Context, lifespan: Callable[[Litestar], AbstractAsyncConte
         logging_config=None,
         state=State({"context": context}),
     )
-    # Python 3.13 dedents docstrings, earlier ones do not: the document is the same on all of them.
-    for schema in (app.openapi_schema.components.schemas or {}).values():
-        if schema.description:
-            schema.description = cleandoc(schema.description)
-    return app
+
+
+def contract(derived: Mapping[str, Any]) -> Document:
+    """The OpenAPI document, from what the framework derives of the handlers."""
+    return completed(derived, registered.CONTRACTS)
 
 
 def secrets_for(settings: Settings) -> Secrets:

@@ -5,13 +5,13 @@ from typing import Annotated
 from litestar import Controller, Response, delete, get, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from app.api.context import Context
 from app.api.entity_tags import ETAG, NOT_MODIFIED, tagged, unless_seen
 from app.api.guards import needs
 from app.api.problems import refuses
-from app.api.shapes import AskedTime, ref_in
+from app.api.shapes import REF_PATTERN, AskedTime, ref_in
 from app.api.temporary_status_shapes import (
     LARGEST_VERSION,
     TemporaryStatusByRef,
@@ -34,6 +34,14 @@ Context_ = NamedDependency[Context]
 Principal_ = NamedDependency[Principal]
 Precondition_ = NamedDependency[Precondition]
 Seen = NamedDependency[Tags]
+RefInPath = Annotated[
+    str,
+    PathParameter(
+        name="ref",
+        description="your own reference: 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ -",
+        schema_extra={"pattern": REF_PATTERN, "examples": ["bay-17", "booking:4711"]},
+    ),
+]
 
 
 class TemporaryStatusesByReference(Controller):
@@ -61,7 +69,7 @@ class TemporaryStatusesByReference(Controller):
     )
     async def plan(
         self,
-        ref: FromPath[str],
+        ref: RefInPath,
         data: JSONBody[TemporaryStatusByRef],
         context: Context_,
         principal: Principal_,
@@ -84,7 +92,7 @@ class TemporaryStatusesByReference(Controller):
         responses=NOT_MODIFIED | refuses(errors.TemporaryStatusNotFound, body=False),
     )
     async def look_at(
-        self, ref: FromPath[str], context: Context_, principal: Principal_, seen: Seen
+        self, ref: RefInPath, context: Context_, principal: Principal_, seen: Seen
     ) -> Response[TemporaryStatusView]:
         """Look at what was last made under your reference."""
         async with context.database.read() as connection:
@@ -100,12 +108,18 @@ class TemporaryStatusesByReference(Controller):
     )
     async def end(
         self,
-        ref: FromPath[str],
+        ref: RefInPath,
         context: Context_,
         principal: Principal_,
         precondition: Precondition_,
-        number: Annotated[int | None, QueryParameter(name="sourceVersion", ge=0, le=LARGEST_VERSION)] = None,
-        updated_at: Annotated[AskedTime | None, QueryParameter(name="sourceUpdatedAt")] = None,
+        number: Annotated[
+            int | None,
+            QueryParameter(name="sourceVersion", ge=0, le=LARGEST_VERSION, description="of this cancel, at its source"),
+        ] = None,
+        updated_at: Annotated[
+            AskedTime | None,
+            QueryParameter(name="sourceUpdatedAt", description="instead: when it was cancelled at its source"),
+        ] = None,
     ) -> None:
         """End the one under your reference now; fine if there is none.
 

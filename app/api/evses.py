@@ -98,8 +98,12 @@ class Evses(Controller):
         context: Context_,
         principal: Principal_,
         limit: paging.Limit = 100,
-        location_id: Annotated[str | None, QueryParameter(name="locationId")] = None,
-        deployment_state: Annotated[DeploymentState | None, QueryParameter(name="deploymentState")] = None,
+        location_id: Annotated[
+            str | None, QueryParameter(name="locationId", description="at this location only")
+        ] = None,
+        deployment_state: Annotated[
+            DeploymentState | None, QueryParameter(name="deploymentState", description="in this one only")
+        ] = None,
         cursor: paging.Cursor = None,
     ) -> Response[list[EvseView]]:
         """List the EVSEs that the key is good for, in the order they were registered."""

@@ -11,7 +11,9 @@ from app.domain.partner import NAME, Partner, Standing
 from app.store.partner_reports import Delays, Owing
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
-NameInPath = Annotated[str, PathParameter(min_length=1, max_length=64, pattern=NAME)]
+NameInPath = Annotated[
+    str, PathParameter(min_length=1, max_length=64, pattern=NAME, description="what the partner is called here")
+]
 
 
 class NewPartner(Asked):

@@ -164,7 +164,9 @@ class Partners(Controller):
         name: NameInPath,
         context: Context_,
         limit: paging.Limit = 100,
-        owed_only: Annotated[bool, QueryParameter(name="owedOnly")] = True,
+        owed_only: Annotated[
+            bool, QueryParameter(name="owedOnly", description="without what it has acknowledged")
+        ] = True,
         cursor: paging.Cursor = None,
     ) -> Response[list[DeliveryView]]:
         """List what a partner is owed or rejected (`owedOnly=false`: everything shared), by EVSE."""
@@ -187,7 +189,7 @@ class Partners(Controller):
         self,
         name: NameInPath,
         context: Context_,
-        limit: Annotated[int, QueryParameter(ge=1, le=MOST_ATTEMPTS)] = 50,
+        limit: Annotated[int, QueryParameter(ge=1, le=MOST_ATTEMPTS, description="how many at most, the latest")] = 50,
     ) -> list[AttemptView]:
         """List the latest attempts, newest first, with the partner's own words."""
         async with context.database.read() as connection:

@@ -9,6 +9,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 
 from app.api.pointers import FieldProblem, fields_at_fault, pointer_to
 from app.domain import errors
@@ -98,15 +99,28 @@ _WHAT_TO_DO: Final[Mapping[int, str]] = {
 
 def refuses(*kinds: type[errors.DomainError], body: bool = True) -> dict[int, ResponseSpec]:
     """The OpenAPI `responses` of a handler that may raise `kinds`, and what every handler may answer."""
-    titles: dict[int, list[str]] = {}
-    for status in (400, 401, 403, *((413, 415) if body else ()), 429, 503):
-        titles.setdefault(status, []).append(_HTTP[status].title)
-    for kind in kinds:
-        titles.setdefault(SORTS[kind].status, []).append(SORTS[kind].title)
-    return {
-        status: ResponseSpec(Problem, media_type=MEDIA_TYPE, description=" / ".join(lines), generate_examples=False)
-        for status, lines in sorted(titles.items())
-    }
+    sorts: dict[int, list[Sort]] = {}
+    for sort in (
+        *(_HTTP[status] for status in (400, 401, 403, *((413, 415) if body else ()), 429, 503)),
+        *(SORTS[kind] for kind in kinds),
+    ):
+        sorts.setdefault(sort.status, []).append(sort)
+    return {status: _spec(those) for status, those in sorted(sorts.items())}
+
+
+def _spec(sorts: list[Sort]) -> ResponseSpec:
+    """What is answered with one status, with an example of each problem that it may be."""
+    said = "what was wrong, in a sentence for people"
+    examples = [
+        Example(
+            id=one.slug,
+            summary=one.title,
+            value={"type": TYPE + one.slug, "title": one.title, "status": one.status, "detail": said},
+        )
+        for one in sorts
+    ]
+    titles = " / ".join(one.title for one in sorts)
+    return ResponseSpec(Problem, media_type=MEDIA_TYPE, description=titles, generate_examples=False, examples=examples)
 
 
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Problem]:

@@ -9,10 +9,12 @@ from litestar.params import PathParameter
 from msgspec import Meta
 
 from app.domain.errors import MalformedInstant, MalformedValue
+from app.domain.evse_id import PATTERN
 from app.domain.instant import parse_instant, rfc3339
 
 _TEXT: Final = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]*")
-_REF: Final = re.compile(r"[A-Za-z0-9._~:@-]{1,128}", re.ASCII)
+REF_PATTERN: Final = r"^[A-Za-z0-9._~:@-]{1,128}$(?!\n)"
+_REF: Final = re.compile(REF_PATTERN, re.ASCII)
 
 #: A time as it comes in: RFC 3339 with any offset.
 AskedTime = Annotated[
@@ -32,10 +34,16 @@ EvseIdText = Annotated[
         max_length=48,
         description="ISO 15118 / eMI3 or DIN form; found without regard to case",
         examples=["DE*ABC*E1234*1"],
+        extra_json_schema={"pattern": PATTERN},  # said, and not checked by it: ours says what is wrong
     ),
 ]
 EvseIdInPath = Annotated[
-    str, PathParameter(name="evseId", description="the EVSE ID, found without regard to case; `*` need not be escaped")
+    str,
+    PathParameter(
+        name="evseId",
+        description="the EVSE ID, found without regard to case; `*` need not be escaped",
+        schema_extra={"pattern": PATTERN, "examples": ["DE*ABC*E1234*1"]},
+    ),
 ]
 
 

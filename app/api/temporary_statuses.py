@@ -113,7 +113,9 @@ class TemporaryStatuses(Controller):
             bool, QueryParameter(name="activeOnly", description="only what is in effect now")
         ] = True,
         in_state: Annotated[State | None, QueryParameter(name="state", description="instead of activeOnly")] = None,
-        temporary_status: Annotated[Kind | None, QueryParameter(name="temporaryStatus")] = None,
+        temporary_status: Annotated[
+            Kind | None, QueryParameter(name="temporaryStatus", description="of this kind only")
+        ] = None,
         cursor: paging.Cursor = None,
     ) -> Response[list[TemporaryStatusView]]:
         """List temporary statuses, oldest first: those in effect now, unless `state` or `activeOnly=false` is given.
@@ -198,9 +200,13 @@ class TemporaryStatuses(Controller):
         self,
         context: Context_,
         principal: Principal_,
-        evse_id: Annotated[str, QueryParameter(name="evseId")],
-        temporary_status: Annotated[Kind | None, QueryParameter(name="temporaryStatus")] = None,
-        include_planned: Annotated[bool, QueryParameter(name="includePlanned")] = False,
+        evse_id: Annotated[str, QueryParameter(name="evseId", description="on this EVSE")],
+        temporary_status: Annotated[
+            Kind | None, QueryParameter(name="temporaryStatus", description="of this kind only")
+        ] = None,
+        include_planned: Annotated[
+            bool, QueryParameter(name="includePlanned", description="also what has not begun yet")
+        ] = False,
     ) -> list[TemporaryStatusView]:
         """End what is in effect on an EVSE now, as far as it is this key's to end: its own, or for operations all."""
         command = ending.EndOnEvse(principal, parse_evse_id(evse_id), temporary_status, include_planned)

@@ -2,12 +2,11 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
-from app.main import Service, create_app
+from app.main import Service, contract, create_app
 from app.settings import Settings
 
 
@@ -15,7 +14,7 @@ def document() -> bytes:
     """The OpenAPI document of this version, the same bytes every time."""
     with tempfile.TemporaryDirectory() as folder:
         service = Service(Settings(database_url=f"sqlite:///{Path(folder) / 'none.db'}"))
-        schema: dict[str, Any] = create_app(service).openapi_schema.to_schema()
+        schema = contract(create_app(service).openapi_schema.to_schema())
     return msgspec.json.format(msgspec.json.encode(schema, order="deterministic"), indent=2) + b"\n"
 
 

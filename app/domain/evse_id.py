@@ -20,6 +20,11 @@ _ISO_OPERATOR: Final = re.compile(r"([A-Z]{2})\*?([A-Z0-9]{3})", re.ASCII)
 _DIN_OPERATOR: Final = re.compile(r"\+?([0-9]{1,3})\*([0-9]{3})", re.ASCII)
 _DIN: Final = re.compile(r"(\+?[0-9]{1,3})\*([0-9]{3})\*([0-9*]{1,32})", re.ASCII)
 
+#: Both as a JSON schema has it, in capitals or not: for those who check before they ask.
+PATTERN: Final = (
+    r"^(?:[A-Za-z]{2}\*?[A-Za-z0-9]{3}\*?[Ee][A-Za-z0-9*]{1,30}|\+?[0-9]{1,3}\*[0-9]{3}\*[0-9*]{1,32})$(?!\n)"
+)
+
 
 class Form(Enum):
     """Which standard an EVSE ID follows."""
