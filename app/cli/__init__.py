@@ -16,6 +16,7 @@ from app.cli.keys import keys
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
 from app.cli.panic import panic
+from app.cli.partner_fields import fields
 from app.cli.partners import partners
 from app.cli.serve import serve
 from app.cli.temporary_statuses import set_
@@ -49,7 +50,7 @@ def group() -> None:
 
 for command in (serve, demo, migrate, doctor, keys, brakes, evses, partners, set_, openapi):
     group.add_command(command)
-for command in (show, change, remove, full_load):
+for command in (show, change, remove, fields, full_load):
     partners.add_command(command)
 for command in (list_, show_key, panic):
     keys.add_command(command)

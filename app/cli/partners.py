@@ -27,7 +27,7 @@ def partners() -> None:
 
 @partners.command(
     epilog="""\b
-What each channel asks for (its page under app/channels/ says more):
+What each channel asks for (`partners fields CHANNEL` lists all of it):
   driver_app  url=https://… [secret=whsec_…]
   oicp        baseUrl=https://service.hubject.com operatorId=DE*ABC
               clientCertificate=@certificate.pem clientKey=@key.pem caBundle=@hubject.pem

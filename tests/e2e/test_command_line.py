@@ -148,6 +148,15 @@ def test_a_partner_that_does_not_fit_its_channel_is_refused_with_the_field(run: 
     assert "FIELD=VALUE" in run(*words, "--set", "nothing", code=2).stderr
 
 
+def test_the_fields_of_a_channel_are_listed_with_what_they_mean(run: Run):
+    listed = run("partners", "fields", "ocpi").stdout
+    assert "countryCode" in listed
+    assert "the partner's country, ISO 3166-1 alpha-2" in listed
+    assert "usually 2.2.1" in listed
+    schema = json.loads(run("partners", "fields", "driver_app", "-o", "json").stdout)
+    assert schema["required"] == ["url"]
+
+
 def test_migrate_says_where_the_database_stands(run: Run):
     assert "this version needs" in run("migrate", "--check", code=1).stderr
     assert "migrated from revision nothing" in run("migrate").output

@@ -40,7 +40,7 @@ _SCHEMAS: Final = (
             "secret": "`whsec_` and base64 of 24 to 64 random bytes; left out: one is made, and shown once",
             "operators": "only EVSEs of these operator ids, such as `DE*ABC`; empty: all",
             "locations": "only EVSEs at these locations; empty: all",
-            "mapping": "what differs from the default table: a kind, or `actual.` and an actual status, to a word of apps",
+            "mapping": "what differs from the default table: a kind, or `actual.` and an actual status, to its word",
         },
         made=frozenset({"secret"}),
     )
