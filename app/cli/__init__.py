@@ -4,12 +4,15 @@ import sys
 
 import click
 
+from app.cli.backup import backup
 from app.cli.brakes import brakes
 from app.cli.changing import change, remove, show
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.evses import evses
+from app.cli.exporting import export
 from app.cli.full_load import full_load
+from app.cli.importing import import_
 from app.cli.key_reports import list_
 from app.cli.key_reports import show as show_key
 from app.cli.keys import keys
@@ -48,7 +51,7 @@ def group() -> None:
     """
 
 
-for command in (serve, demo, migrate, doctor, keys, brakes, evses, partners, set_, openapi):
+for command in (serve, demo, migrate, doctor, keys, brakes, evses, partners, set_, export, import_, backup, openapi):
     group.add_command(command)
 for command in (show, change, remove, fields, full_load):
     partners.add_command(command)

@@ -1,7 +1,7 @@
 """What one group of commands sees and changes: loaded in a few statements, decided in Python, written set-based."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -65,6 +65,7 @@ class Batch:
         self._locked: set[int] = set()
         self._by_evse: dict[int, set[int]] = defaultdict(set)
         self._by_ref: dict[tuple[str, str], int] = {}
+        self._past_refs: set[tuple[str, str]] = set()
         self._keys: dict[str, list[int]] = {}
         self._new: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
         self._changed: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
@@ -135,6 +136,10 @@ class Batch:
         found = None if one is None else self._temporary[one]
         return None if found is None or found.ended_at is not None else found
 
+    def was_made(self, owner: str, ref: str) -> bool:
+        """Tell whether `owner` ever made anything under its reference, over or not."""
+        return (owner, ref) in self._past_refs or (owner, ref) in self._by_ref
+
     def made_by(self, owner: str) -> list[TemporaryStatus]:
         """List what `owner` planned and is not over, of what was loaded to be changed, oldest first.
 
@@ -188,6 +193,7 @@ class Batch:
         temporary_ids = {one for need in needs for one in need.temporary_ids}
         refs = {one for need in needs for one in need.refs}
         await self.references.load(connection, refs)
+        await self._load_past_refs(connection, {one for need in needs for one in need.past_refs})
         await self.answers.load(connection, {one for need in needs for one in need.answers})
         conditions: list[ColumnElement[bool]] = []
         if temporary_ids:
@@ -224,6 +230,12 @@ class Batch:
         wanted = {one for need in needs for one in need.locations}
         await self.locations.load(connection, wanted, sum(need.new_locations for need in needs))
         await self._load_limits(connection, [need for need in needs if need.wanted])
+
+    async def _load_past_refs(self, connection: AsyncConnection, refs: Collection[tuple[str, str]]) -> None:
+        if refs:
+            named = of_owners(_temporary.c.created_by, _temporary.c.ref, refs)
+            found = await connection.execute(select(_temporary.c.created_by, _temporary.c.ref).where(named))
+            self._past_refs = {(owner, ref) for owner, ref in found}
 
     async def _load_limits(self, connection: AsyncConnection, needs: Sequence[Needs]) -> None:
         """Load what the keys of these have in effect already, and lock the brakes of those that are braked."""

@@ -38,3 +38,9 @@ async def of_evses(connection: AsyncConnection, evses: Iterable[Evse]) -> dict[t
         for one in map(location_from, rows)
         if one.key in keys
     }
+
+
+async def page(connection: AsyncConnection, after: int, limit: int) -> list[Location]:
+    """Up to `limit` locations, in the order they were imported; `after` is the key of the last one before."""
+    query = select(_location).where(_location.c.id > after).order_by(_location.c.id).limit(limit)
+    return [location_from(row) for row in (await connection.execute(query)).mappings()]

@@ -23,6 +23,7 @@ class Needs(msgspec.Struct, frozen=True):
     uids: tuple[tuple[str, str, str], ...] = ()
     temporary_ids: tuple[int, ...] = ()
     refs: tuple[tuple[str, str], ...] = ()
+    past_refs: tuple[tuple[str, str], ...] = ()  #: of which it only counts whether anything was ever made
     answers: tuple[tuple[str, str], ...] = ()
     locations: tuple[tuple[str, str, str], ...] = ()
     changes_evse: bool = False

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
@@ -146,3 +146,9 @@ async def _with_evses(connection: AsyncConnection, query: Select[Any]) -> list[t
     ]
     evses = await evses_by_id(connection, {one.evse for one in found})
     return [(one, evses[one.evse]) for one in found]
+
+
+async def fleet_size(connection: AsyncConnection) -> int:
+    """How many EVSEs are registered, deprecated ones too."""
+    size: int = (await connection.execute(select(func.count()).select_from(_evse))).scalar_one()
+    return size
