@@ -173,6 +173,27 @@ def _calling(service: Service, key: str) -> httpx.AsyncClient:
     )
 
 
+def test_what_is_written_while_it_is_copied_is_not_in_it_and_holds_nothing_up(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run("evses", "import", str(FLEET))
+    (tmp_path / "safe.db").touch()
+    monkeypatch.setattr(backing_up, "_PAGES", 10)
+    copied_so_far: list[int] = []
+
+    with closing(sqlite3.connect(tmp_path / "here.db", timeout=0)) as other:
+
+        def write(pages: int, _of: int) -> None:
+            copied_so_far.append(pages)
+            other.execute("INSERT INTO chore (name, last_run_at) VALUES (?, '2026-01-01')", (f"c{len(copied_so_far)}",))
+            other.commit()
+
+        done = backing_up.copy(tmp_path / "here.db", tmp_path / "safe.db", write)
+    assert done.rows["chore"] == 0
+    assert len(copied_so_far) > 3
+    assert copied_so_far == sorted(set(copied_so_far))
+
+
 def die(*_: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
