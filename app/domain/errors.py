@@ -1,5 +1,7 @@
 """Every refusal, in words that could be shown to an operator. No HTTP here: `api/problems.py` gives each its status."""
 
+from collections.abc import Sequence
+
 
 class DomainError(Exception):
     """Base of every refusal.
@@ -121,6 +123,33 @@ class BlastRadius(DomainError):
 
 class BrakeNotFound(DomainError):
     """No such site or operator for this key."""
+
+
+class NoEvsesThere(DomainError):
+    """The operator or the location has no EVSE, or none that this key may see."""
+
+
+class AmbiguousLocation(DomainError):
+    """Locations of several parties have this id."""
+
+
+class TooManyEvses(DomainError):
+    """The operator or the location has more EVSEs than one call is for."""
+
+
+class BatchNotFound(DomainError):
+    """No call planned anything under this batch id, or nothing that this key may end."""
+
+
+class BatchRefused(DomainError):
+    """Of a call that is to be done whole or not at all something was refused, so nothing was done.
+
+    `judged` is what would have become of each thing in it, in their order.
+    """
+
+    def __init__(self, message: str, judged: Sequence[object]) -> None:
+        super().__init__(message)
+        self.judged = judged
 
 
 class StaleVersion(DomainError):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.brake import Brake
@@ -18,12 +18,14 @@ from app.domain.permission import Action, Allowed, On, may
 from app.domain.principal import Principal
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
+from app.domain.whole import Whole
 from app.store import dialect
 from app.store.batched_answers import BatchedAnswers
 from app.store.batched_brakes import BatchedBrakes
 from app.store.batched_keys import Asked, BatchedKeys
 from app.store.batched_locations import BatchedLocations
 from app.store.batched_references import BatchedReferences
+from app.store.batched_wholes import BatchedWholes
 from app.store.due import mark_due
 from app.store.finding import chosen, everybody, live_temporary, of_owners
 from app.store.needs import Needs
@@ -35,6 +37,7 @@ from app.store.rows import (
     temporary_status_values,
 )
 from app.store.tables import metadata
+from app.store.wholes import BARE
 
 _evse = metadata.tables["evse"]
 _temporary = metadata.tables["temporary_status"]
@@ -43,6 +46,14 @@ _delivery = metadata.tables["delivery"]
 _audit = metadata.tables["audit"]
 
 USUAL_BRAKE: Final = Brake()
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far a batch had got."""
+
+    temporary: frozenset[int]
+    recheck: frozenset[int]
+    audited: int
 
 
 class Batch:
@@ -58,6 +69,7 @@ class Batch:
         self.locations = BatchedLocations()
         self.references = BatchedReferences()
         self.answers = BatchedAnswers()
+        self.wholes = BatchedWholes()
         self._evses: dict[int, Evse] = {}
         self._by_key: dict[str, set[int]] = defaultdict(set)
         self._by_uid: dict[tuple[str, str, str], int] = {}
@@ -69,6 +81,7 @@ class Batch:
         self._keys: dict[str, list[int]] = {}
         self._new: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
         self._changed: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
+        self._uncounted: dict[int, int] = defaultdict(int)
         self._recheck: set[int] = set()
         self._readdressed: set[int] = set()
         self._audit: list[dict[str, Any]] = []
@@ -117,6 +130,15 @@ class Batch:
         one = self._by_uid.get((country, party, uid))
         return None if one is None else self._evses[one]
 
+    def evses_of(self, by: Principal, whole: Whole) -> list[Evse]:
+        """List those of a part of the fleet that `by` might see as it was loaded, and that belong to it still."""
+        found = (self._evses[one] for one in self.wholes.find(by, whole))
+        return [one for one in found if whole.covers(one)]
+
+    def together(self, batch: str) -> list[TemporaryStatus]:
+        """List what was planned by the call with this batch id, over or not, oldest first."""
+        return [self._temporary[one] for one in sorted(self._locked) if self._temporary[one].batch == batch]
+
     def evse_of(self, one: TemporaryStatus) -> Evse:
         return self._evses[one.evse]
 
@@ -154,6 +176,10 @@ class Batch:
             self._temporary[one] for one in sorted(self._by_evse[evse.id]) if not self._temporary[one].is_over(self.at)
         ]
 
+    def count_live(self, evse: Evse, but: TemporaryStatus | None = None) -> int:
+        """How many temporary statuses of an EVSE are not over, `but` aside; a key below operations must have asked."""
+        return self._uncounted.get(evse.id, 0) + sum(but is None or one.id != but.id for one in self.live(evse))
+
     def new_key(self, table: str) -> int:
         """Take one of the keys that were reserved: what is put under it is inserted, not updated."""
         key = self._keys[table].pop(0)
@@ -185,6 +211,25 @@ class Batch:
     def audit(self, actor: str, action: str, subject: str, operator: str | None = None) -> None:
         self._audit.append({"at": self.at, "actor": actor, "action": action, "subject": subject, "operator": operator})
 
+    def mark(self) -> Mark:
+        """Remember how far this has got."""
+        return Mark(frozenset(self._new["temporary_status"]), frozenset(self._recheck), len(self._audit))
+
+    def back_to(self, mark: Mark) -> None:
+        """Forget the temporary statuses that were created since: of a call that is done whole or not at all.
+
+        What the brakes refused meanwhile stays so. Nothing but creating may have been done since.
+        """
+        for id_ in self._new["temporary_status"] - mark.temporary:
+            one = self._temporary.pop(id_)
+            never = msgspec.structs.replace(one, ended_at=self.at)
+            self.keys.put(never)
+            self.brakes.put(never, self._evses[one.evse])
+            self._by_evse[one.evse].discard(id_)
+        self._new["temporary_status"] &= mark.temporary
+        self._recheck &= mark.recheck
+        del self._audit[mark.audited :]
+
     # Loading
 
     async def load(self, connection: AsyncConnection, needs: Sequence[Needs]) -> None:
@@ -195,23 +240,19 @@ class Batch:
         await self.references.load(connection, refs)
         await self._load_past_refs(connection, {one for need in needs for one in need.past_refs})
         await self.answers.load(connection, {one for need in needs for one in need.answers})
-        conditions: list[ColumnElement[bool]] = []
-        if temporary_ids:
-            conditions.append(_temporary.c.id.in_(temporary_ids))
-        if refs:
-            theirs = of_owners(_temporary.c.created_by, _temporary.c.ref, refs)
-            conditions.append(and_(theirs, _temporary.c.ended_at.is_(None)))
-        if keys := {one.key for need in needs if need.changes_live for one in need.evse_ids}:
-            # In the one statement that locks, so that two replicas never take the same rows in different orders.
-            conditions.append(live_temporary(select(_evse.c.id).where(_evse.c.evse_id_key.in_(keys)), self.at))
-        conditions += [_of_key(need.ends_of, self.at) for need in needs if need.ends_of is not None]
-        if conditions:
+        if conditions := list(_to_be_changed(needs, temporary_ids, refs, self.at)):
             await self._load_temporary(connection, or_(*conditions), lock=True)
 
         lock = any(need.changes_evse for need in needs)
-        keys = {one.key for need in needs for one in need.evse_ids}
+        bare = await self._load_bare(connection, needs)
+        keys = {one.key for need in needs if not need.bare for one in need.evse_ids}
         uids = {one for need in needs for one in need.uids}
-        owners = {one.evse for one in self._temporary.values()}
+        batches = {need.batch for need in needs}
+        owners = {one.evse for one in self._temporary.values() if one.batch is None or one.batch not in batches}
+        owners |= {self._temporary[one].evse for one in temporary_ids & self._temporary.keys()}
+        whole = {
+            one for need in needs if need.whole is not None and not need.bare for one in self.wholes.meant_by(need)
+        }
         which: list[ColumnElement[bool]] = []
         if keys:
             which.append(_evse.c.evse_id_key.in_(keys))
@@ -219,13 +260,16 @@ class Batch:
             which.append(tuple_(_evse.c.country, _evse.c.party, _evse.c.uid).in_(uids))
         if owners:
             which.append(_evse.c.id.in_(owners))
-        if which:
-            await self._load_evses(connection, or_(*which), lock=lock)
-        if self._evses:
-            await self._load_temporary(connection, live_temporary(self._evses, self.at), lock=False)
+        loaded = await self._load_evses(connection, or_(*which), lock=lock) if which else set()
+        known = (self._evses.keys() - bare) | whole | loaded
+        if known:
+            await self._load_temporary(connection, live_temporary(known, self.at), lock=False)
+        await self._count_live(connection, needs, bare - known)
         self._keys["evse"] = await dialect.take_keys(connection, "evse", sum(need.new_evses for need in needs))
         self._keys["temporary_status"] = await dialect.take_keys(
-            connection, "temporary_status", sum(need.new_temporary for need in needs)
+            connection,
+            "temporary_status",
+            sum(need.new_temporary + len(self.wholes.meant_by(need)) for need in needs),
         )
         wanted = {one for need in needs for one in need.locations}
         await self.locations.load(connection, wanted, sum(need.new_locations for need in needs))
@@ -246,7 +290,7 @@ class Batch:
             if (by := need.by) is None:
                 continue
             wanted = [(begin or self.at, end) for begin, end in need.wanted]
-            asked[by.id] += wanted
+            asked[by.id] += wanted * max(1, len(self.wholes.meant_by(need)))
             if by.is_braked:
                 begins |= {max(begin, self.at) for begin, _ in wanted}
                 evses |= {one.id: one for one in self._within_reach(by, need)}
@@ -256,6 +300,7 @@ class Batch:
 
     def _within_reach(self, by: Principal, need: Needs) -> Iterator[Evse]:
         """The EVSEs that this may be about: nobody keeps others waiting at a brake of what it cannot reach."""
+        yield from (self._evses[one] for one in self.wholes.meant_by(need))
         for key in need.evse_ids:
             for one in self._by_key.get(key.key, ()):
                 if isinstance(may(by, Action.PLAN, On(self._evses[one])), Allowed):
@@ -266,12 +311,38 @@ class Batch:
                 if isinstance(may(by, Action.CHANGE, On(evse, temporary)), Allowed):
                     yield evse
 
-    async def _load_evses(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
+    async def _load_bare(self, connection: AsyncConnection, needs: Sequence[Needs]) -> set[int]:
+        """Load EVSEs without what was imported of them; those that are needed with it are loaded again afterwards."""
+        found = await self.wholes.load(connection, needs)
+        batches = {need.batch for need in needs if need.batch is not None}
+        owners = {one.evse for one in self._temporary.values() if one.batch in batches}
+        which: list[ColumnElement[bool]] = []
+        if keys := {one.key for need in needs if need.bare for one in need.evse_ids}:
+            which.append(_evse.c.evse_id_key.in_(keys))
+        if owners:
+            which.append(_evse.c.id.in_(owners))
+        if which:
+            rows = await connection.execute(select(*BARE).where(or_(*which)))
+            found += [evse_from(row) for row in rows.mappings()]
+        for one in found:
+            self._remember_evse(one)
+        return {one.id for one in found}
+
+    async def _count_live(self, connection: AsyncConnection, needs: Sequence[Needs], evses: set[int]) -> None:
+        """Count what lives on EVSEs of which it is not loaded, beside what is, where anybody asks how much it is."""
+        if evses and any(need.bare and need.by is not None and need.by.is_braked for need in needs):
+            query = select(_temporary.c.evse, func.count()).where(live_temporary(evses, self.at))
+            for evse, count in await connection.execute(query.group_by(_temporary.c.evse)):
+                self._uncounted[evse] = count - len(self.live(self._evses[evse]))
+
+    async def _load_evses(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> set[int]:
         query = select(_evse).where(condition).order_by(_evse.c.id)
         # Not FOR UPDATE: whoever plans something for an EVSE only needs it to go on existing.
         locking = query.with_for_update(key_share=True)
-        for row in (await connection.execute(locking if lock else query)).mappings():
-            self._remember_evse(evse_from(row))
+        found = [evse_from(row) for row in (await connection.execute(locking if lock else query)).mappings()]
+        for one in found:
+            self._remember_evse(one)
+        return {one.id for one in found}
 
     async def _load_temporary(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> None:
         query = select(_temporary).where(condition).order_by(_temporary.c.id)
@@ -379,6 +450,22 @@ class Batch:
     def _touch(self, table: str, key: int) -> None:
         if key not in self._new[table]:
             self._changed[table].add(key)
+
+
+def _to_be_changed(
+    needs: Sequence[Needs], temporary_ids: set[int], refs: set[tuple[str, str]], at: datetime
+) -> Iterator[ColumnElement[bool]]:
+    """What may be changed, for the one statement that locks: two replicas never take it in different orders."""
+    if temporary_ids:
+        yield _temporary.c.id.in_(temporary_ids)
+    if refs:
+        theirs = of_owners(_temporary.c.created_by, _temporary.c.ref, refs)
+        yield and_(theirs, _temporary.c.ended_at.is_(None))
+    if keys := {one.key for need in needs if need.changes_live for one in need.evse_ids}:
+        yield live_temporary(select(_evse.c.id).where(_evse.c.evse_id_key.in_(keys)), at)
+    if batches := {need.batch for need in needs if need.batch is not None}:
+        yield _temporary.c.batch.in_(batches)
+    yield from (_of_key(need.ends_of, at) for need in needs if need.ends_of is not None)
 
 
 def _of_key(ends_of: tuple[str, int], at: datetime) -> ColumnElement[bool]:

@@ -99,11 +99,11 @@ class BatchedBrakes:
                 continue
             moved = instead_of if instead_of is not None and instead_of.evse != evse.id else None
             near = self._near(group, begin, moved)
-            own = len({one for one, owner in near.items() if by.id in owner} | {evse.id})
             count = len(near) + (evse.id not in near)
             most = self._brake.most(group, self._sizes[group])
             if count <= most:
                 continue
+            own = len({one for one, owner in near.items() if by.id in owner} | {evse.id})
             if not self._brake.is_at_fault(own, most):
                 self._refuse(braked.refused_again())
                 raise _no_room(braked, self._brake)

@@ -29,6 +29,7 @@ class BatchedKeys:
     def __init__(self) -> None:
         self._keys: dict[str, ApiKey] = {}
         self._live: dict[str, dict[int, Interval]] = {}
+        self._peaks: dict[tuple[str, Interval], int] = {}
 
     async def load(self, connection: AsyncConnection, principals: Iterable[Principal]) -> None:
         holders = {one.id: one for one in principals if one.holds_key}
@@ -76,19 +77,31 @@ class BatchedKeys:
     def beside(self, owner: str, interval: Interval, *, but: int | None = None) -> int:
         """How many of a key's windows are in effect at once within `interval`, at most; `but` is not counted.
 
-        None where the key is so far below its limit that they were not loaded.
+        None where the key is so far below its limit that they were not loaded. Worked out once for all that is wanted
+        for one and the same time, which is most of what is wanted together.
         """
-        return peak((one for id_, one in self._live.get(owner, {}).items() if id_ != but), interval)
+        live = self._live.get(owner, {})
+        if but in live:
+            return peak((one for id_, one in live.items() if id_ != but), interval)
+        if (owner, interval) not in self._peaks:
+            self._peaks[owner, interval] = peak(live.values(), interval)
+        return self._peaks[owner, interval]
 
     def put(self, one: TemporaryStatus) -> None:
         """Count it from now on as it is."""
         live = self._live.get(one.created_by)
         if live is None:
             return
+        is_new = one.ended_at is None and one.id not in live
         if one.ended_at is None:
             live[one.id] = one.interval
         else:
             live.pop(one.id, None)
+        for owner, interval in [known for known in self._peaks if known[0] == one.created_by]:
+            if is_new and interval == one.interval:
+                self._peaks[owner, interval] += 1  # it is in effect whenever the others are
+            else:
+                del self._peaks[owner, interval]
 
 
 def _spanned(wanted: Sequence[Asked]) -> Asked:

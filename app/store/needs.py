@@ -6,6 +6,7 @@ import msgspec
 
 from app.domain.evse_id import EvseId
 from app.domain.principal import Principal
+from app.domain.whole import MOST_IN_BATCH, Whole
 
 
 class Needs(msgspec.Struct, frozen=True):
@@ -13,7 +14,10 @@ class Needs(msgspec.Struct, frozen=True):
 
     `by` is who asks, where what the key is good for counts; `wanted` from when until when it wants something to be in
     effect, a beginning of `None` being now. `ends_of` is a key of which up to so many live windows will be ended.
-    `answers` are an owner and an Idempotency-Key each.
+    `answers` are an owner and an Idempotency-Key each. `whole` is a part of the fleet, of which one EVSE more than the
+    most that are wanted is loaded, and as many new temporary statuses prepared. `batch` is one to be ended. Of EVSEs
+    that are wanted `bare` neither what was imported is loaded nor what lives on them, which for keys below operations
+    is counted; of those of a `batch` it is never loaded.
     """
 
     by: Principal | None = None
@@ -31,3 +35,12 @@ class Needs(msgspec.Struct, frozen=True):
     new_evses: int = 0
     new_temporary: int = 0
     new_locations: int = 0
+    whole: tuple[Whole, int] | None = None
+    batch: str | None = None
+    bare: bool = False
+
+    @property
+    def weight(self) -> int:
+        """About how many rows that will be: what is done together is bounded by it."""
+        most = 0 if self.whole is None else self.whole[1]
+        return max(1, len(self.evse_ids), self.new_temporary, most, MOST_IN_BATCH if self.batch is not None else 0)

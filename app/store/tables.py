@@ -56,6 +56,7 @@ class EvseRow(SQLModel, table=True):
         Index("ix_evse_evse_id_key", "evse_id_key"),
         Index("ix_evse_location_country_party", "location", "country", "party"),
         _partial("ix_evse_operator", "operator", where="deployment_state = 'PRODUCTION'"),
+        _partial("ix_evse_operator_stock", "operator", where="deployment_state = 'STOCK'"),
         _one_of("deployment_state", DeploymentState),
         _one_of("actual_status", ActualStatus),
         {"sqlite_autoincrement": True},

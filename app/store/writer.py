@@ -17,6 +17,9 @@ from app.store.failures import DatabaseUnavailable
 from app.store.needs import Needs
 
 GROUP: Final = 256  #: commands committed together at most
+#: Rows that a group is about, more or less: one that is about so many takes no further command. Nobody waits for two
+#: calls for thousands at once, and PostgreSQL takes no more than 32,767 values in a statement.
+HEAVY: Final = 1000
 WAITING: Final = 20_000  #: commands that may wait; beyond that callers are told to come back
 
 log = structlog.get_logger(__name__)
@@ -30,6 +33,14 @@ class WriterBusy(Exception):
 
 class OutcomeUnknown(DatabaseUnavailable):
     """It broke in the commit, and nobody could be asked whether it had been done: it must not be done again."""
+
+
+class _Rehearsed(Exception):
+    """What a rehearsal ends its transaction with, so that nothing of it stays."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 class Command(Protocol[Result]):
@@ -88,6 +99,27 @@ class Writer:
         """
         return await self.submit(command)
 
+    async def rehearse(self, command: Command[Answer]) -> Answer:
+        """Have `command` decided as if it were written, and write nothing, in a transaction beside the others.
+
+        Raises:
+            DomainError: it would be refused.
+            WriterBusy: it was not even looked at.
+        """
+        if not self._open:
+            raise WriterBusy("the service is shutting down")
+        batch = Batch(self._clock.now(), self._brake)
+        try:
+            async with self._database.write() as connection:
+                await batch.load(connection, [command.needs()])
+                batch.at = self._clock.now()
+                raise _Rehearsed(_decided(command, batch))  # noqa: TRY301 - so that nothing of it stays
+        except _Rehearsed as rehearsed:
+            answer: Answer | DomainError = rehearsed.answer
+        if isinstance(answer, DomainError):
+            raise answer
+        return answer
+
     def submit(self, command: Command[Answer]) -> "asyncio.Future[Answer]":
         """Put `command` in line and give its answer later, so that many can be committed together.
 
@@ -106,8 +138,10 @@ class Writer:
     async def _run(self) -> None:
         while True:
             group = [await self._queue.get()]
-            while len(group) < GROUP and not self._queue.empty():
+            weight = _weight(group[0][0])
+            while len(group) < GROUP and weight < HEAVY and not self._queue.empty():
                 group.append(self._queue.get_nowait())
+                weight += _weight(group[-1][0])
             try:
                 await self._write(group)
             finally:
@@ -188,6 +222,11 @@ class Writer:
                 return await batch.is_stored(connection)
         except DatabaseUnavailable:
             raise OutcomeUnknown("the database is away, and may have done it") from failure
+
+
+def _weight(command: Command[Any]) -> int:
+    need = _asked(command)
+    return need.weight if isinstance(need, Needs) else 1
 
 
 def _asked(command: Command[Any]) -> Needs | DomainError:

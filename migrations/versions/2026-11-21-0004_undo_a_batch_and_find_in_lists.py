@@ -1,4 +1,4 @@
-"""Keep which call planned a temporary status together with others."""
+"""Keep which call planned a temporary status together with others, and find what an operator has in stock."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 _OF_A_BATCH = sa.text("batch IS NOT NULL")
+_IN_STOCK = sa.text("deployment_state = 'STOCK'")
 
 
 def upgrade() -> None:
@@ -23,8 +24,10 @@ def upgrade() -> None:
         sqlite_where=_OF_A_BATCH,
         postgresql_where=_OF_A_BATCH,
     )
+    op.create_index("ix_evse_operator_stock", "evse", ["operator"], sqlite_where=_IN_STOCK, postgresql_where=_IN_STOCK)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_evse_operator_stock", table_name="evse")
     op.drop_index("ix_temporary_status_batch", table_name="temporary_status")
     op.drop_column("temporary_status", "batch")

@@ -20,7 +20,7 @@ from app.domain.status import Kind
 from app.store import keys
 from app.store.commands.ending import End, EndByRef
 from app.store.commands.idempotent import Answered, Idempotent
-from app.store.commands.planning_many import PlanMany
+from app.store.commands.planning_many import PlanMany, Refused
 from app.store.commands.temporary_statuses import Change, Plan, PlanByRef, Written
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
@@ -114,21 +114,21 @@ async def test_a_key_that_is_no_longer_good_gets_no_answer_again(
     with pytest.raises(errors.KeyNotGood):
         await writer.run(once(by=by))
     with pytest.raises(errors.KeyNotGood):
-        await writer.run(PlanMany(by, (wish(),)))
+        await writer.run(PlanMany(by=by, wishes=(wish(),), batch="b-1"))
 
 
 @pytest.mark.parametrize("refused", [False, True])
 async def test_a_commit_whose_answer_is_lost_is_answered_as_it_was(
     database: Database, writer: Writer, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
-    many = PlanMany(BOOKING, (wish("DE*ABC*E404" if refused else EVSE), wish("DE*ABC*E404")))
+    many = PlanMany(by=BOOKING, wishes=(wish("DE*ABC*E404" if refused else EVSE), wish("DE*ABC*E404")), batch="b-1")
     command = Idempotent(
         by=BOOKING, command=many, key="k-1", digest="d", render=lambda done: (200, str([type(one) for one in done]))
     )
     lost = losing_the_answer(database, monkeypatch)
     answer = await writer.run(command)
     assert lost
-    assert answer.text.count("EvseNotFound") == (2 if refused else 1)
+    assert answer.text.count("Refused") == (2 if refused else 1)
     assert len(await stored(database, "temporary_status")) == (0 if refused else 1)
     assert len(await stored(database, "idempotency")) == 1
 
@@ -287,15 +287,23 @@ async def test_many_are_committed_together_and_each_is_judged_beside_those_befor
     commits = Commits(database)
     later = wish(valid_from=START + 5 * HOUR)
     first = [wish(valid_to=IN_AN_HOUR), wish("DE*ABC*E9"), wish("DE*ABC*E2", valid_to=IN_AN_HOUR)]
-    done = await writer.run(PlanMany(limited.principal, (*first, wish(valid_to=IN_AN_HOUR), later)))
-    assert [type(one) for one in done] == [Written, errors.EvseNotFound, Written, errors.TooManyActive, Written]
+    done = await writer.run(
+        PlanMany(by=limited.principal, wishes=(*first, wish(valid_to=IN_AN_HOUR), later), batch="b-1")
+    )
+    assert [type(one.why if isinstance(one, Refused) else one) for one in done] == [
+        Written,
+        errors.EvseNotFound,
+        Written,
+        errors.TooManyActive,
+        Written,
+    ]
     assert commits.count == 1
     assert len(await stored(database, "temporary_status")) == 3
 
 
 async def test_one_batch_on_an_evse_that_two_write_to(database: Database, writer: Writer) -> None:
-    many = PlanMany(BOOKING, tuple(wish(reason=str(number)) for number in range(100)))
+    many = PlanMany(by=BOOKING, wishes=tuple(wish(reason=str(number)) for number in range(100)), batch="b-1")
     done, one, again = await together(writer.run(many), plan(writer), writer.run(many))
     assert [len(done), len(again)] == [100, 100]
     assert len(await stored(database, "temporary_status")) == 201
-    assert one.id not in {item.one.id for item in done}
+    assert one.id not in {item.one.id for item in done if isinstance(item, Written)}

@@ -14,8 +14,9 @@ from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
 from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
-from app.domain.scope import Scope
-from app.store import batched_brakes, deliveries, partners, presented, reading
+from app.domain.scope import EVERYTHING, Scope
+from app.domain.whole import Whole
+from app.store import batched_brakes, deliveries, partners, presented, reading, wholes
 from app.store.batch import Batch
 from app.store.batched_answers import BatchedAnswers
 from app.store.batched_references import BatchedReferences
@@ -164,6 +165,18 @@ async def fleet_at_sites(connection: AsyncConnection, _partner: Partner) -> None
     assert await reading.fleet(connection, reading.FleetQuery(scope=scope)) == []
 
 
+async def whole_location(connection: AsyncConnection, _partner: Partner) -> None:
+    assert await wholes.evses_of(connection, Whole(location="LOC1"), EVERYTHING, 5001) == []
+
+
+async def whole_operator(connection: AsyncConnection, _partner: Partner) -> None:
+    assert await wholes.evses_of(connection, Whole(operator="DENOT"), EVERYTHING, 5001) == []
+
+
+async def of_a_batch(connection: AsyncConnection, _partner: Partner) -> None:
+    await Batch(START).load(connection, [Needs(batch="b-1")])
+
+
 async def overridden_at_operator(connection: AsyncConnection, _partner: Partner) -> None:
     near = batched_brakes._near([START], Brake())
     query = batched_brakes._overridden(near)
@@ -195,6 +208,9 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
     (overridden_at_operator, "ix_temporary_status_braked", "(operator=? AND valid_from>", "Index Cond: "),
+    (whole_location, "ix_evse_location_country_party", "(location=?)", "Index Cond: "),
+    (whole_operator, "ix_evse_operator_stock", "(operator=?)", "Index Cond: "),
+    (of_a_batch, "ix_temporary_status_batch", "(batch=?)", "Index Cond: "),
     (by_ref, "temporary_status", "(created_by=? AND ref=?)", "Index Cond: "),
     (references, "uq_reference_owner_ref", "(owner=? AND ref=?)", "Index Cond: "),
     (answers, "uq_idempotency_owner_key", "(owner=? AND key=?)", "Index Cond: "),

@@ -62,7 +62,7 @@ async def test_replicas_that_are_asked_the_same_under_one_idempotency_key_do_it_
     for number in range(15):
         command = Idempotent(
             by=SENSOR,
-            command=PlanMany(SENSOR, (wish(), wish())),
+            command=PlanMany(by=SENSOR, wishes=(wish(), wish()), batch="b-1"),
             key=f"k-{number}",
             digest="d",
             render=lambda done: (200, str([one.one.id for one in done if isinstance(one, Written)])),

@@ -97,8 +97,13 @@ class EndAllOf(msgspec.Struct, frozen=True):
 
 
 def _end(batch: Batch, by: Principal, old: TemporaryStatus, reason: str = "deleted") -> Written:
+    return written(batch, by, ended(batch, by, old, reason))
+
+
+def ended(batch: Batch, by: Principal, old: TemporaryStatus, reason: str = "deleted") -> TemporaryStatus:
+    """Put `old` as it stands once it is ended; one that is over stays as it was."""
     new = planning.ended(old, batch.at, by.id, reason)
     if new is not old:
         batch.put_temporary(new)
         batch.audit(by.id, "end", f"temporary status {new.id}", batch.evse_of(new).operator)
-    return written(batch, by, new)
+    return new

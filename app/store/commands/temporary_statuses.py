@@ -38,15 +38,20 @@ class Written(msgspec.Struct, frozen=True):
     created: bool = False
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """The temporary status somebody wants on an EVSE. Times are UTC; `valid_from` left out means now."""
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants to say for a while. Times are UTC; `valid_from` left out means now."""
 
-    evse_id: EvseId
     kind: Kind
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     applies_when: AppliesWhen = AppliesWhen.ALWAYS
     reason: str | None = None
+
+
+class Wish(Said, frozen=True, kw_only=True):
+    """The temporary status somebody wants on an EVSE."""
+
+    evse_id: EvseId
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -61,11 +66,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     def decide(self, batch: Batch) -> Written:
         by, wish = batch.principal(self.by), self.wish
-        evse = batch.evse(wish.evse_id, sees(by, Action.PLAN))
-        interval = planning.asked_interval(wish.valid_from, wish.valid_to, batch.at)
-        _permit(batch, by, Action.PLAN, evse, wish.kind, interval)
-        batch.brakes.admit(by, evse, interval.begin, batch.at)
-        return _create(batch, by, wish, evse, interval, ref=None)
+        return planned(batch, by, batch.evse(wish.evse_id, sees(by, Action.PLAN)), wish)
 
 
 class PlanByRef(msgspec.Struct, frozen=True):
@@ -139,6 +140,14 @@ class Change(msgspec.Struct, frozen=True):
         return _change(batch, by, one, self.changes)
 
 
+def planned(batch: Batch, by: Principal, evse: Evse, said: Said, *, together: str | None = None) -> Written:
+    """Create a temporary status on an EVSE that `by` may see; `together` is the batch that it belongs to."""
+    interval = planning.asked_interval(said.valid_from, said.valid_to, batch.at)
+    _permit(batch, by, Action.PLAN, evse, said.kind, interval)
+    batch.brakes.admit(by, evse, interval.begin, batch.at)
+    return _create(batch, by, said, evse, interval, ref=None, together=together)
+
+
 def _permit(
     batch: Batch,
     by: Principal,
@@ -151,12 +160,21 @@ def _permit(
 ) -> None:
     """Refuse what would be outside the caller's rights; what it stands `instead_of` is not counted beside it."""
     beside = batch.keys.beside(by.id, interval, but=None if instead_of is None else instead_of.id)
-    others = [one for one in batch.live(evse) if instead_of is None or one.id != instead_of.id]
-    wanted = Wanted(evse=evse, kind=kind, interval=interval, at=batch.at, beside=beside, on_evse=len(others))
-    demand(by, action, wanted, EvseNotFound(f"no EVSE {evse.evse_id} is registered", field="evseId"))
+    on_evse = batch.count_live(evse, but=instead_of)
+    wanted = Wanted(evse=evse, kind=kind, interval=interval, at=batch.at, beside=beside, on_evse=on_evse)
+    demand(by, action, wanted, EvseNotFound(f"no EVSE {evse.evse_id or evse.uid} is registered", field="evseId"))
 
 
-def _create(batch: Batch, by: Principal, wish: Wish, evse: Evse, interval: Interval, ref: str | None) -> Written:
+def _create(
+    batch: Batch,
+    by: Principal,
+    wish: Said,
+    evse: Evse,
+    interval: Interval,
+    *,
+    ref: str | None,
+    together: str | None = None,
+) -> Written:
     one = TemporaryStatus(
         id=batch.new_key(_NEW),
         evse=evse.id,
@@ -169,6 +187,7 @@ def _create(batch: Batch, by: Principal, wish: Wish, evse: Evse, interval: Inter
         created_at=batch.at,
         updated_at=batch.at,
         braked=by.is_braked,
+        batch=together,
     )
     batch.put_temporary(one)
     batch.audit(by.id, "create", f"temporary status {one.id}", evse.operator)
