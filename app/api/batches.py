@@ -1,51 +1,37 @@
-"""Many temporary statuses in one call."""
+"""Many temporary statuses in one call: planned together, and ended together."""
 
-from collections.abc import Iterator, Sequence
+import secrets
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from litestar import Controller, Response, post
+import msgspec
+from litestar import Controller, Response, delete, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
-from msgspec import Meta
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from app.api import batch_answers as answers
+from app.api.batch_naming import command_for
+from app.api.batch_shapes import EndedItems, NewTemporaryStatuses, PlannedItems
 from app.api.context import Context
 from app.api.guards import charged, needs
 from app.api.idempotency import REPLAYED, answered_once, digest_of, response
-from app.api.problems import problem_of, refuses
-from app.api.shapes import Asked, Told
-from app.api.temporary_status_shapes import NewTemporaryStatus
+from app.api.problems import MEDIA_TYPE, refuses
 from app.domain import errors
 from app.domain.permission import Action
 from app.domain.principal import Principal
-from app.store.commands.planning_many import PlanMany
-from app.store.commands.temporary_statuses import Wish, Written
+from app.domain.whole import MOST_IN_BATCH, Whole
+from app.store import wholes
+from app.store.commands.ending_batches import EndBatch
+from app.store.commands.idempotent import Answered
+from app.store.commands.planning_many import PlanForAll, PlanMany
+from app.store.commands.temporary_statuses import Written
 
-MOST_ITEMS: Final = 500  #: temporary statuses in one call
 LARGEST_BATCH: Final = 1024 * 1024  #: bytes of its body
+LONGEST_ID: Final = 64  #: characters of a batch id; ours have half as many
 
-
-class NewTemporaryStatuses(Asked):
-    """What is wanted, one by one."""
-
-    items: Annotated[list[NewTemporaryStatus], Meta(min_length=1, max_length=MOST_ITEMS)]
-
-
-class PlannedItem(Told):
-    """What became of one item: 201 and its id, or the status, type and place of its problem."""
-
-    evse_id: str
-    status: int
-    id: int | None = None
-    type: str | None = None
-    detail: str | None = None
-    pointer: str | None = None
-
-
-class PlannedItems(Told):
-    """What became of each item, in their order."""
-
-    items: list[PlannedItem]
+Context_ = NamedDependency[Context]
+Principal_ = NamedDependency[Principal]
 
 
 class Batches(Controller):
@@ -60,55 +46,96 @@ class Batches(Controller):
         status_code=200,
         request_max_body_size=LARGEST_BATCH,
         response_headers=[REPLAYED],
-        responses=refuses(errors.IdempotencyMismatch),
+        responses={
+            **refuses(
+                errors.IdempotencyMismatch,
+                errors.NoEvsesThere,
+                errors.TooManyEvses,
+                errors.EmptyInterval,
+                errors.AlreadyOver,
+            ),
+            409: ResponseSpec(
+                answers.RefusedBatch,
+                media_type=MEDIA_TYPE,
+                description="`atomic`, and something was refused / The location id fits several locations",
+                generate_examples=False,
+            ),
+        },
     )
     async def plan_many(
         self,
         data: JSONBody[NewTemporaryStatuses],
-        context: NamedDependency[Context],
-        principal: NamedDependency[Principal],
+        context: Context_,
+        principal: Principal_,
         idempotency_key: NamedDependency[str | None],
     ) -> Response[PlannedItems]:
-        """Plan up to 500, written together. Each is judged by itself, and answered in its place.
+        """Plan for many EVSEs, in one transaction.
 
-        Towards the rate of a key each of them counts as a call.
+        Up to 500 `items` of their own, or one temporary status for up to 5,000 EVSEs: those in `evseIds`, of a whole
+        location, or of a whole operator. Each is judged by itself and answered in its place, with a 200; with `atomic`
+        all of it is refused with a 409 if any is. `dryRun` writes nothing, and answers as the same call without it
+        would at that moment; an `Idempotency-Key` does nothing then. Towards the rate of a key each item counts as a
+        call, in a dry run as well.
         """
-        charged(context, principal, len(data.items) - 1)
-        read = [_read(one) for one in data.items]
-
-        def render(judged: Sequence[Written | errors.DomainError]) -> PlannedItems:
-            decided = iter(judged)
-            return PlannedItems([_item(one.evse_id, wish, decided) for one, wish in zip(data.items, read, strict=True)])
-
-        done = await answered_once(
-            context,
-            principal,
-            idempotency_key,
-            digest_of("planTemporaryStatuses", data),
-            PlanMany(principal, tuple(wish for wish in read if isinstance(wish, Wish))),
-            render,
-            HTTPStatus.OK,
-            keeps=lambda judged: any(isinstance(one, Written) for one in judged),
-        )
+        batch = secrets.token_hex(16)
+        command = command_for(data, principal, batch)
+        await _charge(context, principal, command)
+        try:
+            if data.dry_run:
+                judged = await context.writer.rehearse(command)
+                text = msgspec.json.encode(answers.planned(data, judged, batch, context)).decode()
+                return response(Answered(HTTPStatus.OK, text, replayed=False))
+            done = await answered_once(
+                context,
+                principal,
+                idempotency_key,
+                digest_of("planTemporaryStatuses", data),
+                command,
+                lambda judged: answers.planned(data, judged, batch, context),
+                HTTPStatus.OK,
+                keeps=lambda judged: any(isinstance(one, Written) for one in judged),
+            )
+        except errors.BatchRefused as refusal:
+            return answers.all_refused(data, refusal, context)
         return response(done)
 
-
-def _read(one: NewTemporaryStatus) -> Wish | errors.DomainError:
-    try:
-        return one.wish()
-    except errors.DomainError as refusal:
-        return refusal
-
-
-def _item(
-    evse_id: str, wish: Wish | errors.DomainError, decided: Iterator[Written | errors.DomainError]
-) -> PlannedItem:
-    """Say what became of an item: refused as it was read, or the next of those that were decided."""
-    became = next(decided) if isinstance(wish, Wish) else wish
-    if isinstance(became, Written):
-        return PlannedItem(evse_id=evse_id, status=201, id=became.one.id)
-    problem = problem_of(became)
-    pointer = problem.errors[0].pointer if problem.errors else None
-    return PlannedItem(
-        evse_id=evse_id, status=problem.status, type=problem.type, detail=problem.detail, pointer=pointer
+    @delete(
+        "/{batchId:str}",
+        operation_id="endTemporaryStatusesOfBatch",
+        opt=needs(Action.END),
+        status_code=200,
+        responses=refuses(errors.BatchNotFound, body=False),
     )
+    async def end(
+        self,
+        batch_id: Annotated[str, PathParameter(name="batchId", description="`batchId` of the call that planned them")],
+        context: Context_,
+        principal: Principal_,
+        dry_run: Annotated[
+            bool, QueryParameter(name="dryRun", description="change nothing, only say what would be ended")
+        ] = False,
+    ) -> EndedItems:
+        """End now what one call planned, as far as it is not over: what is planned never begins.
+
+        It ends what is this key's to end: its own, for operations all of it. Doing it again changes nothing. What was
+        shown before is shown again by itself, as far as it is still true.
+        """
+        if not 0 < len(batch_id) <= LONGEST_ID or not batch_id.isascii():
+            raise errors.BatchNotFound(f"no batch {batch_id}")
+        command = EndBatch(principal, batch_id)
+        run = context.writer.rehearse if dry_run else context.writer.run
+        return answers.ended(batch_id, await run(command), dry_run=dry_run)
+
+
+async def _charge(context: Context, principal: Principal, command: PlanMany | PlanForAll) -> None:
+    """Count each EVSE as a call; those of a part of the fleet as far as they are there now."""
+    if principal.rights.rate is None:
+        return
+    if isinstance(command, PlanMany):
+        calls = len(command.wishes)
+    elif isinstance(command.which, Whole):
+        async with context.database.read() as connection:
+            calls = await wholes.count_of(connection, command.which, principal.rights.scope, MOST_IN_BATCH)
+    else:
+        calls = len(command.which)
+    charged(context, principal, calls - 1)

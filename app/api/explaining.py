@@ -91,9 +91,10 @@ def shown(
     live: Collection[TemporaryStatus],
     channels: Mapping[str, Channel],
     seen: Callable[[TemporaryStatus], bool] = everything,
+    rehearsed: Collection[int] = (),
 ) -> dict[str, ChannelShown]:
-    """Say it short, for the answer to a change."""
-    why = _why(evse, presentation, live, seen)
+    """Say it short, for the answer to a change. What is only `rehearsed` has an id that nobody is to know."""
+    why = _why(evse, presentation, live, seen, rehearsed)
     return {
         api_name(name): ChannelShown(status=channel.shows(presentation.what), because=why)
         for name, channel in channels.items()
@@ -111,6 +112,7 @@ def _why(
     presentation: Presentation,
     live: Collection[TemporaryStatus],
     seen: Callable[[TemporaryStatus], bool],
+    rehearsed: Collection[int] = (),
 ) -> str:
     if evse.deployment is not DeploymentState.PRODUCTION:
         return f"the EVSE is in deployment state {evse.deployment}"
@@ -119,7 +121,8 @@ def _why(
         if not seen(one):
             return f"a temporary status ({one.kind})"
         reason = f": {one.reason}" if one.reason else ""
-        return f"temporary status {one.id} ({one.kind}){reason}"
+        which = "a temporary status of this call" if one.id in rehearsed else f"temporary status {one.id}"
+        return f"{which} ({one.kind}){reason}"
     if evse.reported is None:
         return "the charger has never reported a status"
     if presentation.what is not evse.actual_status:

@@ -1,5 +1,6 @@
 """Temporary statuses as they are asked for and as they are answered."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -93,6 +94,9 @@ class TemporaryStatusView(Told):
     ended_at: ToldTime | None
     ended_by: str | None
     end_reason: str | None
+    batch_id: Annotated[
+        str | None, Meta(description="of the call that planned it together with others, null of any other")
+    ]
 
 
 class Overlap(Told):
@@ -136,22 +140,29 @@ def written(done: commands.Written, context: Context) -> WrittenTemporaryStatus:
     Of others' temporary statuses a key that does not see them learns what is said and when, as any driver would; one
     that looks at nothing, such as a sensor network's, not even that.
     """
-    may_see = sees_on(done.by, done.evse)
-
-    def seen(other: TemporaryStatus) -> bool:
-        return other.id == done.one.id or may_see(other)
-
-    looks = isinstance(may(done.by, Action.SEE, Call()), Allowed)
+    seen = seen_by(done)
     presentation = presentation_of(done.evse, done.live, done.at, context.settings.actual_status_max_age)
     return WrittenTemporaryStatus(
         **_fields(done.one, done.evse, done.at),
-        overlaps=[
-            _overlap(other, seen=seen(other))
-            for other in done.live
-            if looks and other.id != done.one.id and other.interval.overlaps(done.one.interval)
-        ],
+        overlaps=overlaps_of(done, seen),
         shown=shown(done.evse, presentation, done.live, context.channels, seen),
     )
+
+
+def seen_by(done: commands.Written) -> Callable[[TemporaryStatus], bool]:
+    """Which temporary statuses on its EVSE there are for whoever changed one: that one, and what the key sees."""
+    may_see = sees_on(done.by, done.evse)
+    return lambda other: other.id == done.one.id or may_see(other)
+
+
+def overlaps_of(done: commands.Written, seen: Callable[[TemporaryStatus], bool]) -> list[Overlap]:
+    """What shares some time with it on its EVSE; nothing for a key that looks at nothing."""
+    looks = isinstance(may(done.by, Action.SEE, Call()), Allowed)
+    return [
+        _overlap(other, seen=seen(other))
+        for other in done.live
+        if looks and other.id != done.one.id and other.interval.overlaps(done.one.interval)
+    ]
 
 
 def _fields(one: TemporaryStatus, evse: Evse, at: datetime) -> dict[str, Any]:
@@ -172,6 +183,7 @@ def _fields(one: TemporaryStatus, evse: Evse, at: datetime) -> dict[str, Any]:
         "ended_at": told(one.ended_at),
         "ended_by": one.ended_by,
         "end_reason": one.end_reason,
+        "batch_id": one.batch,
     }
 
 

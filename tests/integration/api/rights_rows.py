@@ -102,6 +102,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "askForFullLoad": Row(_NOBODY, by(TRUSTED, "409 409 409 404"), body={}),  # 409: others tell that one as well
     # Many at once
     "planTemporaryStatuses": Row(_PLAN, body={"items": [_WINDOW]}, each=True),
+    "endTemporaryStatusesOfBatch": Row(by(ALL_BELOW, "200 404 404 404") | by(TRUSTED, "200 200 404 404")),
     # API keys: no key makes one that reaches further than itself
     "createKey": Row(
         by("admin", "201 201 403 403"),

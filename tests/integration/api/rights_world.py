@@ -19,6 +19,7 @@ from app.domain.scope import Scope
 from app.domain.status import Kind
 from app.main import Service
 from app.store import keys
+from app.store.commands.planning_many import PlanMany
 from app.store.commands.temporary_statuses import PlanByRef, Wish
 from app.store.tables import metadata
 from tests.integration.api.calls import PARTNERS, Client, good, register
@@ -69,6 +70,7 @@ class World:
             "evseId": self._evse,
             "id": self._window,
             "ref": self._reference,
+            "batchId": self._batch,
             "name": self._partner,
             "keyId": self._key,
             "operator": self._operator,
@@ -120,6 +122,15 @@ class World:
         by = Principal(self.key_id if target is Target.OWN else OTHERS_KEY, Role.ADMIN)
         wish = Wish(evse_id=parse_evse_id(await self._evse(target)), kind=Kind.BLOCKED)
         return (await self._service.writer.run(PlanByRef(by, ref, wish))).one.id, ref
+
+    async def _batch(self, target: Target) -> str:
+        """Plan one as a call for many does."""
+        batch = f"batch-{next(self._numbers)}"
+        if target is not Target.NONE:
+            by = Principal(self.key_id if target is Target.OWN else OTHERS_KEY, Role.ADMIN)
+            wish = Wish(evse_id=parse_evse_id(await self._evse(target)), kind=Kind.BLOCKED)
+            await self._service.writer.run(PlanMany(by=by, wishes=(wish,), batch=batch))
+        return batch
 
     async def _partner(self, target: Target) -> str:
         """One that is told nothing, the last one if it is still there."""

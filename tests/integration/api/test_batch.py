@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.batches import MOST_ITEMS
+from app.api.batch_shapes import MOST_ITEMS
 from tests.integration.api.calls import EVSE, STATUSES, Client, get, good, ids, refusal, register
 
 BATCH = f"{STATUSES}/batch"
@@ -88,7 +88,19 @@ async def test_a_batch_at_its_limits(sensor: Client) -> None:
         ({"items": [ITEM, {**ITEM, "temporaryStatus": "CLOSED"}]}, "/items/1/temporaryStatus"),
         ({"items": [{**ITEM, "colour": "red"}]}, "/items/0/colour"),
         ({"items": [{**ITEM, "sourceVersion": 1}]}, "/items/0/sourceVersion"),
-        ({"items": [ITEM], "atomic": True}, "/atomic"),
+        ({"items": [ITEM], "atomic": "all"}, "/atomic"),
+        ({"items": [ITEM], "evseIds": [EVSE]}, "/evseIds"),
+        ({"items": [ITEM], "temporaryStatus": "BLOCKED"}, "/temporaryStatus"),
+        ({"items": [ITEM], "appliesWhen": "always"}, "/appliesWhen"),
+        ({"evseIds": [EVSE], "temporaryStatus": "BLOCKED", "operator": "DE*ABC"}, "/operator"),
+        ({"evseIds": [EVSE]}, "/temporaryStatus"),
+        ({"evseIds": [], "temporaryStatus": "BLOCKED"}, "/evseIds"),
+        ({"evseIds": [EVSE, EVSE.lower()], "temporaryStatus": "BLOCKED"}, "/evseIds/1"),
+        ({"evseIds": [EVSE], "temporaryStatus": "BLOCKED", "countryCode": "DE"}, "/countryCode"),
+        ({"evseIds": [EVSE], "temporaryStatus": "BLOCKED", "validTo": "tomorrow"}, "/validTo"),
+        ({"operator": "nobody", "temporaryStatus": "BLOCKED"}, "/operator"),
+        ({"locationId": "", "temporaryStatus": "BLOCKED"}, "/locationId"),
+        ({"locationId": "LOC1\u202e", "temporaryStatus": "BLOCKED"}, "/locationId"),
     ],
 )
 async def test_what_cannot_be_read_refuses_the_whole(sensor: Client, body: object, pointer: str) -> None:

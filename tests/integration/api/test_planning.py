@@ -29,6 +29,7 @@ async def test_what_was_planned_is_told_whole(admin: Client, sensor: Client) -> 
         "endedAt": None,
         "endedBy": None,
         "endReason": None,
+        "batchId": None,
         "overlaps": [],
         "shown": {
             "driverApp": {"status": "OUT_OF_SERVICE", "because": "temporary status 1 (MAINTENANCE): new cable"},
