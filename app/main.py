@@ -15,8 +15,9 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import channels as registered
-from app.api import batches, brakes, by_reference, evses, full_loads, health, keys, partners, temporary_statuses
+from app.api import batches, brakes, by_reference, events, evses, full_loads, health, keys, partners, temporary_statuses
 from app.api.allowing import every_method_in_allow
+from app.api.broadcasting import Broadcast
 from app.api.context import Context
 from app.api.document.completing import Document, completed
 from app.api.entity_tags import provide_precondition, provide_seen
@@ -90,8 +91,9 @@ class Service:
             self.database,
             self.clock,
             max_age=settings.actual_status_max_age,
-            promised=self.dispatcher.promised,
+            promised=self._promised,
         )
+        self.events = Broadcast(self.database, self.clock, self.channels, settings)
         self.writer = Writer(self.database, self.clock, committed=self.reconciler.look, brake=settings.brake)
         self.keys = KeyReader(self.database)
         self.key_uses = KeyUses(self.database, self.clock)
@@ -134,10 +136,20 @@ class Service:
                 self._housekeeping,
                 self._concerns,
                 self.writer,
+                self.events,
             ):
                 await part.start()
                 stack.push_async_callback(part.stop)
             yield
+
+    def say_goodbye(self) -> None:
+        """Send nobody new here, and end what would never end by itself."""
+        self.stopping = True
+        self.events.end()
+
+    def _promised(self) -> None:
+        self.dispatcher.promised()
+        self.events.wake()
 
     def unready(self) -> list[str]:
         """Say why the service cannot do its work, if it cannot."""
@@ -189,6 +201,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         key_uses=service.key_uses,
         rates=Rates(service.clock, service.settings.failed_keys_per_minute),
         channels=service.channels,
+        events=service.events,
         look=service.reconciler.look,
         owed=service.dispatcher.promised,
         partners_changed=service.dispatcher.partners_changed,
@@ -213,6 +226,7 @@ def app_over(context: Context, lifespan: Callable[[Litestar], AbstractAsyncConte
             batches.Batches,
             evses.Evses,
             evses.ActualStatuses,
+            events.follow,
             partners.Partners,
             full_loads.FullLoads,
             brakes.Brakes,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from app.serving_abort import AbortableProtocol
 from app.serving_tls import ServerTls, TlsProtocol, context_of
 
 GRACE_SECONDS: Final = 20  #: how long requests may go on after the server was told to stop
@@ -51,7 +52,7 @@ async def serving(
         app,
         host=host,
         port=port,
-        http="httptools" if context is None else TlsProtocol,
+        http=AbortableProtocol if context is None else TlsProtocol,
         ssl_context_factory=None if context is None else lambda *_: context,
         log_config=None,
         access_log=False,

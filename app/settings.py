@@ -95,6 +95,16 @@ class Settings(BaseSettings):
     changes_kept: timedelta = Field(
         default=timedelta(days=90), gt=timedelta(0), description="how long the record of what was shown is kept"
     )
+    event_streams: int = Field(
+        default=5000,
+        ge=1,
+        le=1_000_000,
+        description="streams of `GET /v2/events` that each process serves at once, though never more than half of the "
+        "sockets that it may have (`ulimit -n`); beyond that 503",
+    )
+    event_streams_per_key: int = Field(
+        default=500, ge=1, le=1_000_000, description="of these with one key; beyond that 429"
+    )
     references_kept: timedelta = Field(
         default=timedelta(days=90),
         ge=timedelta(days=1),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from app.api.broadcasting import Broadcast
 from app.api.rates import Rates
 from app.channels.channel import Channel
 from app.clock import Clock
@@ -31,6 +32,7 @@ class Context:
     key_uses: KeyUses
     rates: Rates
     channels: Mapping[str, Channel]
+    events: Broadcast
     look: Callable[[], None]
     owed: Callable[[], None]
     partners_changed: Callable[[], None]

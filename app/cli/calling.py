@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 import httpx
 
+from app.api.broadcasting import Broadcast
 from app.api.context import Context
 from app.api.guards import CALLER
 from app.api.rates import Rates
@@ -135,6 +136,7 @@ def _context(beside: Opened) -> Context:
         key_uses=KeyUses(beside.database, beside.clock),
         rates=Rates(beside.clock, beside.settings.failed_keys_per_minute),
         channels=REGISTER,
+        events=Broadcast(beside.database, beside.clock, REGISTER, beside.settings),
         # A service that runs beside looks by itself, within a second.
         look=_nothing,
         owed=_nothing,

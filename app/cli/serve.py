@@ -47,7 +47,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     async with service.running(), serving(app, host, port, proxies=settings.proxies):
         log.info("serving", url=f"http://{host}:{port}", database=service.database.kind)
         received = await stop
-        service.stopping = True
+        service.say_goodbye()
         stop_at_once_when_asked_again()
         log.info("stopping; again to stop at once, which loses nothing either", signal=received.name)
     log.info("stopped")

@@ -106,7 +106,9 @@ async def test_every_request_is_answered_or_never_begun(database_url: str, tmp_p
             for one in range(CLIENTS)
         ]
         await until(lambda: len(asked.accepted) > 3 * CLIENTS)
-        code = await service.stop()
+        async with calling(service.url, key) as api, api.stream("GET", "/v2/events") as events:
+            code, _ = await asyncio.gather(service.stop(), events.aread())  # which would never end by itself
+        assert b"event: ping" in events.content
         await asyncio.gather(*planning)
     assert code == 0, service.log.read_text()
     kept = {row["reason"] for row in await rows(database_url, "temporary_status")}

@@ -80,6 +80,9 @@ ROWS: Final[Mapping[str, Row]] = {
     # EVSEs
     "listEvses": Row(by(_LOOK_AT_EVSES, "200 200 200 200")),
     "getEvse": Row(by(_LOOK_AT_EVSES, "200 200 404 404")),
+    "followEvents": Row(
+        by(_LOOK_AT_EVSES, "200 200 404 404"), query={"evseId": "{evseId}", "snapshot": "true", "closeAfter": "PT0S"}
+    ),
     "registerEvse": Row(by("admin", "200 200 404 201"), body={"deploymentState": "PRODUCTION"}),
     "reportActualStatus": Row(by("admin", "200 200 404 404"), body={"status": "Charging"}),
     "reportActualStatuses": Row(
