@@ -121,6 +121,7 @@ async def test_only_what_is_asked_for_comes(here: Served) -> None:
         assert await one.shown() == (OTHER, "AVAILABLE")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_key_gets_what_is_in_its_scope_and_of_others_windows_only_what_any_driver_sees(here: Served) -> None:
     scoped = await here.key_of(Role.CLIENT, Rights(scope=Scope(operators=("DEABC",))))
     refusal(await here.refused(scoped, evseId=ELSEWHERE), 404, "evse-not-found")
@@ -175,6 +176,7 @@ async def test_what_was_missed_comes_after_a_restart(database_url: str) -> None:
             assert [one.type for one in await stream.rest()] == ["presented", "ping", "ping"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_cursor_that_nobody_can_go_on_from_is_a_reset_and_then_the_stream_goes_on(here: Served) -> None:
     now = here.service.clock.now()
     kept = here.service.settings.changes_kept
@@ -205,6 +207,7 @@ async def test_a_cursor_that_nobody_can_go_on_from_is_a_reset_and_then_the_strea
         assert [one.id is None for one in events] == [True, True, True, True, False]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_snapshot_is_the_current_state_and_nothing_is_lost_between_it_and_what_happens(here: Served) -> None:
     await here.report(EVSE, "Charging")
     await here.settled()
@@ -306,8 +309,8 @@ async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(
         shown: dict[str, tuple[int, str]] = {}
         while set(shown.values()) != {(4, "OUT_OF_SERVICE")} or len(shown) < 1000:
             event = await stream.next("presented")
-            evse, status = event.shown
-            shown[evse] = max(shown.get(evse, (0, "")), (event.data["version"], str(status)))
+            name, seen = event.shown
+            shown[name] = max(shown.get(name, (0, "")), (event.data["version"], str(seen)))
 
 
 async def make_fleet_beside(database: Database, count: int, at: datetime) -> list[int]:
@@ -356,6 +359,7 @@ async def test_a_ping_comes_where_nothing_happens_and_carries_the_cursor_on(embe
         assert third.data["at"] > first.data["at"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_the_stream_of_a_key_that_is_revoked_or_changed_ends(
     here: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
