@@ -15,7 +15,19 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import channels as registered
-from app.api import batches, brakes, by_reference, events, evses, full_loads, health, keys, partners, temporary_statuses
+from app.api import (
+    batches,
+    brakes,
+    by_reference,
+    events,
+    evses,
+    explanations,
+    full_loads,
+    health,
+    keys,
+    partners,
+    temporary_statuses,
+)
 from app.api.allowing import every_method_in_allow
 from app.api.broadcasting import Broadcast
 from app.api.context import Context
@@ -216,8 +228,16 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
     return app_over(context, lifespan if opens else None)
 
 
-def app_over(context: Context, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]] | None) -> Litestar:
-    """Put the API in front of whatever stands behind `context`: a running service, or the command line's database."""
+def app_over(
+    context: Context,
+    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]] | None,
+    *,
+    described: bool = True,
+) -> Litestar:
+    """Put the API in front of whatever stands behind `context`: a running service, or the command line's database.
+
+    Unless `described`, without its OpenAPI document, which takes longer to write than a command to run.
+    """
     guarded = Router(
         "/",
         route_handlers=[
@@ -227,6 +247,7 @@ def app_over(context: Context, lifespan: Callable[[Litestar], AbstractAsyncConte
             evses.Evses,
             evses.ActualStatuses,
             events.follow,
+            explanations.Explanations,
             partners.Partners,
             full_loads.FullLoads,
             brakes.Brakes,
@@ -248,7 +269,9 @@ def app_over(context: Context, lifespan: Callable[[Litestar], AbstractAsyncConte
         exception_handlers=dict(HANDLERS),
         request_max_body_size=LARGEST_BODY,
         before_send=[every_method_in_allow],
-        openapi_config=OpenAPIConfig(
+        openapi_config=None
+        if not described
+        else OpenAPIConfig(
             title="EVSE Status Scheduler",
             version=VERSION,
             openapi_router=ReferenceRouter(),

@@ -72,7 +72,7 @@ def explained(
 
     Of a temporary status that is not `seen` this tells what any driver's app shows: neither which it is nor why.
     """
-    why = _why(evse, presentation, live, seen)
+    why = why_shown(evse, presentation, live, seen)
     because = next((one.id for one in live if one.id == presentation.because and seen(one)), None)
     return {
         api_name(name): ChannelShows(
@@ -94,7 +94,7 @@ def shown(
     rehearsed: Collection[int] = (),
 ) -> dict[str, ChannelShown]:
     """Say it short, for the answer to a change. What is only `rehearsed` has an id that nobody is to know."""
-    why = _why(evse, presentation, live, seen, rehearsed)
+    why = why_shown(evse, presentation, live, seen, rehearsed)
     return {
         api_name(name): ChannelShown(status=channel.shows(presentation.what), because=why)
         for name, channel in channels.items()
@@ -107,13 +107,14 @@ def api_name(channel: str) -> str:
     return first + "".join(other.capitalize() for other in others)
 
 
-def _why(
+def why_shown(
     evse: Evse,
     presentation: Presentation,
     live: Collection[TemporaryStatus],
     seen: Callable[[TemporaryStatus], bool],
     rehearsed: Collection[int] = (),
 ) -> str:
+    """Say in words why `presentation`, which is derived from what is known now, is shown."""
     if evse.deployment is not DeploymentState.PRODUCTION:
         return f"the EVSE is in deployment state {evse.deployment}"
     if presentation.because is not None:

@@ -290,6 +290,7 @@ class AttemptRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_attempt_partner", "partner", "id"),
         Index("ix_attempt_at", "at"),
+        Index("ix_attempt_evse_partner", "evse", "partner", "id"),
         {"sqlite_autoincrement": True},
     )
 

@@ -25,9 +25,11 @@ def upgrade() -> None:
         postgresql_where=_OF_A_BATCH,
     )
     op.create_index("ix_evse_operator_stock", "evse", ["operator"], sqlite_where=_IN_STOCK, postgresql_where=_IN_STOCK)
+    op.create_index("ix_attempt_evse_partner", "attempt", ["evse", "partner", "id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_attempt_evse_partner", table_name="attempt")
     op.drop_index("ix_evse_operator_stock", table_name="evse")
     op.drop_index("ix_temporary_status_batch", table_name="temporary_status")
     op.drop_column("temporary_status", "batch")

@@ -16,7 +16,7 @@ from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import EVERYTHING, Scope
 from app.domain.whole import Whole
-from app.store import batched_brakes, deliveries, partners, presented, reading, wholes
+from app.store import batched_brakes, deliveries, explanations, partners, presented, reading, wholes
 from app.store.batch import Batch
 from app.store.batched_answers import BatchedAnswers
 from app.store.batched_references import BatchedReferences
@@ -69,6 +69,12 @@ async def filled(database: Database, clock: FrozenClock) -> tuple[Database, Part
         ]
         await connection.execute(tables["reference"].insert(), refs)
         await connection.execute(tables["idempotency"].insert(), told)
+        change = {"at": START - HOUR, "operator": "DEABC", "version": 1, "from_what": "gate:WITHHELD"}
+        changes = [{**change, "evse": evse, "to_what": "actual:AVAILABLE"} for evse in fleet]
+        await connection.execute(tables["presented_change"].insert(), changes)
+        attempt = {"at": START - HOUR, "partner": receivers[0].id, "aspect": "status", "version": 1, "said": "x"}
+        attempts = [{**attempt, "evse": evse, "outcome": "Delivered", "took_ms": 1} for evse in fleet]
+        await connection.execute(tables["attempt"].insert(), attempts)
         if not database.embedded:
             await connection.exec_driver_sql("ANALYZE")
     return database, receivers[0]
@@ -124,6 +130,19 @@ async def last_recheck(connection: AsyncConnection, _partner: Partner) -> None:
 
 async def of_evses(connection: AsyncConnection, _partner: Partner) -> None:
     assert len(await deliveries.of_evses(connection, [7, 8])) == 4
+
+
+async def recorded(connection: AsyncConnection, _partner: Partner) -> None:
+    assert (await explanations.record(connection, 7, START)).latest is not None
+
+
+async def considered(connection: AsyncConnection, _partner: Partner) -> None:
+    assert len(await explanations.considered(connection, 7, START, START)) == 1
+    await explanations.considered(connection, 7, START - SECOND, START)
+
+
+async def told(connection: AsyncConnection, partner: Partner) -> None:
+    assert list(await explanations.told(connection, 7, START)) == [partner.id]
 
 
 async def settle(connection: AsyncConnection, partner: Partner) -> None:
@@ -204,6 +223,9 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (next_recheck, "ix_presented_recheck_at", "", ""),
     (last_recheck, "ix_presented_recheck_at", "", ""),
     (of_evses, "ix_delivery_evse", "(evse=?)", "Index Cond: "),
+    (recorded, "ix_presented_change_evse_version", "(evse=?", "Index Cond: "),
+    (considered, "ix_temporary_status_", "(evse=?", "Index Cond: "),
+    (told, "ix_attempt_evse_partner", "(evse=?", "Index Cond: "),
     (settle, "delivery", "(partner=? AND evse=?)", "Index Cond: ((partner = "),
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),

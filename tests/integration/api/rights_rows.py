@@ -83,6 +83,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "followEvents": Row(
         by(_LOOK_AT_EVSES, "200 200 404 404"), query={"evseId": "{evseId}", "snapshot": "true", "closeAfter": "PT0S"}
     ),
+    "explainEvse": Row(by(_LOOK_AT_EVSES, "200 200 404 404")),
     "registerEvse": Row(by("admin", "200 200 404 201"), body={"deploymentState": "PRODUCTION"}),
     "reportActualStatus": Row(by("admin", "200 200 404 404"), body={"status": "Charging"}),
     "reportActualStatuses": Row(
