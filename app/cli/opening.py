@@ -4,17 +4,16 @@ import asyncio
 import functools
 import json
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
 from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.tables import print_table as print_table  # noqa: PLC0414 - the commands take it from here
 from app.clock import SystemClock
 from app.domain.errors import DomainError
 from app.main import NotMigrated, secrets_for
@@ -133,16 +132,3 @@ def runs(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, nothing: str) -> None:
-    """Print a table that fits the terminal, or say that there is nothing."""
-    if not rows:
-        click.echo(nothing)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(highlight=False, markup=False).print(table)

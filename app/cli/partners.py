@@ -129,7 +129,12 @@ async def list_(output: str) -> None:
         [*list(row.values())[:7], _seconds(row["medianMs"]), _seconds(row["p99Ms"]), _moment(row["lastSuccessAt"])]
         for row in rows
     ]
-    print_table(columns, table, nothing="no partners; add one with `partners add`")
+    print_table(
+        columns,
+        table,
+        nothing="no partners; add one with `partners add`",
+        spare=["p99", "median", "unsure", "parked", "channel"],
+    )
     for row in rows:
         if row["waitingSince"]:
             click.echo(f"{row['name']} does not have what came to be shown at {_moment(row['waitingSince'])}")
