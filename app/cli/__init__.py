@@ -1,6 +1,7 @@
 """The command `evse-status`."""
 
 import sys
+from typing import Final
 
 import click
 
@@ -9,13 +10,16 @@ from app.cli.brakes import brakes
 from app.cli.changing import change, remove, show
 from app.cli.demo import demo
 from app.cli.doctor import doctor
+from app.cli.ending import end
 from app.cli.evses import evses
+from app.cli.explain import explain
 from app.cli.exporting import export
 from app.cli.full_load import full_load
 from app.cli.importing import import_
-from app.cli.key_reports import list_
+from app.cli.key_reports import list_ as list_keys
 from app.cli.key_reports import show as show_key
 from app.cli.keys import keys
+from app.cli.listing import list_
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
 from app.cli.panic import panic
@@ -51,11 +55,17 @@ def group() -> None:
     """
 
 
-for command in (serve, demo, migrate, doctor, keys, brakes, evses, partners, set_, export, import_, backup, openapi):
+_COMMANDS: Final = (
+    *(serve, demo, migrate, doctor, backup, openapi),
+    *(set_, list_, end, explain, export, import_),
+    *(keys, brakes, evses, partners),
+)
+
+for command in _COMMANDS:
     group.add_command(command)
 for command in (show, change, remove, fields, full_load):
     partners.add_command(command)
-for command in (list_, show_key, panic):
+for command in (list_keys, show_key, panic):
     keys.add_command(command)
 
 

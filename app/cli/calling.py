@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import click
@@ -13,6 +15,7 @@ from app.api.guards import CALLER
 from app.api.rates import Rates
 from app.channels import REGISTER
 from app.cli.opening import Opened, opened, settings_from_environment
+from app.clock import Clock, SystemClock
 from app.domain.principal import COMMAND_LINE
 from app.main import app_over
 from app.settings import PREFIX
@@ -39,9 +42,23 @@ class Refused(click.ClickException):
 class Calling:
     """Calls the API, here or there, and turns its refusals into `Refused`."""
 
-    def __init__(self, client: httpx.AsyncClient, *, remote: bool) -> None:
+    def __init__(self, client: httpx.AsyncClient, clock: Clock | None = None) -> None:
         self._client = client
-        self.remote = remote
+        self._clock = clock  # of the database; none where that is elsewhere
+
+    @property
+    def remote(self) -> bool:
+        return self._clock is None
+
+    async def now(self) -> datetime:
+        """What the time is over there: a phone's or a laptop's own may be minutes off. UTC, from afar whole seconds."""
+        if self._clock is not None:
+            return self._clock.now()
+        said = (await self._client.get("/health/live")).headers.get("date")
+        try:
+            return parsedate_to_datetime(said).astimezone(UTC) if said else SystemClock().now()
+        except ValueError:
+            return SystemClock().now()
 
     async def get(self, path: str, params: Query | None = None) -> Any:
         return _read(await self._client.get(path, params=_spelled(params)))
@@ -93,14 +110,14 @@ async def calling(url: str | None, key: str | None) -> AsyncGenerator[Calling]:
         if key is not None:
             raise click.UsageError("--key is for --url: beside the database no key is needed")
         async with opened(settings_from_environment()) as beside, _client(_inside(beside)) as client:
-            yield Calling(client, remote=False)
+            yield Calling(client, beside.clock)
         return
     if not key:
         raise click.UsageError(f"--url needs a key: set {KEY}, or give --key")
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=_TIMEOUT) as client:
         try:
-            yield Calling(client, remote=True)
+            yield Calling(client)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise click.ClickException(f"{url} cannot be called: {str(error) or type(error).__name__}") from None
 
@@ -112,7 +129,7 @@ def _client(app: Any) -> httpx.AsyncClient:
 
 def _inside(beside: Opened) -> Callable[[Any, Any, Any], Awaitable[None]]:
     """The same API over the database, for the person at this command line, who needs no key."""
-    app = app_over(_context(beside), None)
+    app = app_over(_context(beside), None, described=False)
 
     async def called(scope: Any, receive: Any, send: Any) -> None:
         scope[CALLER] = COMMAND_LINE

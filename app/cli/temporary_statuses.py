@@ -1,34 +1,16 @@
 """`evse-status set`."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import click
 
-from app.api.explaining import presentation_of, shown
-from app.channels import REGISTER
+from app.cli.calling import at_url, calling
 from app.cli.durations import Duration
-from app.cli.opening import as_json, opened, print_json, print_table, runs, settings_from_environment
-from app.domain.errors import DomainError
-from app.domain.evse_id import parse_evse_id
-from app.domain.instant import instant, parse_instant, rfc3339
-from app.domain.principal import COMMAND_LINE
+from app.cli.listing import PATH
+from app.cli.opening import as_json, print_json, print_table, runs
+from app.cli.times import Time
+from app.domain.instant import instant, rfc3339
 from app.domain.status import AppliesWhen, Kind
-from app.store.commands.temporary_statuses import Plan, Wish, Written
-
-
-class Time(click.ParamType[datetime]):
-    """RFC 3339 with an offset."""
-
-    name = "time"
-
-    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            return parse_instant(value)
-        except DomainError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command("set")
@@ -42,6 +24,7 @@ class Time(click.ParamType[datetime]):
 @click.option("--when-idle", is_flag=True, help="Show it only while the charger is available or unknown.")
 @click.option("--reason", help="For people; never sent to partners.")
 @as_json
+@at_url
 @runs
 async def set_(
     evse: str,
@@ -51,6 +34,8 @@ async def set_(
     valid_to: datetime | None,
     reason: str | None,
     output: str,
+    url: str | None,
+    key: str | None,
     *,
     when_idle: bool,
 ) -> None:
@@ -60,43 +45,25 @@ async def set_(
     """
     if duration is not None and valid_to is not None:
         raise click.UsageError("give --for or --until, not both")
-    settings = settings_from_environment()
-    async with opened(settings) as beside:
+    async with calling(url, key) as api:
         if duration is not None:
-            valid_to = instant((valid_from or beside.clock.now()) + duration)
-        wish = Wish(
-            evse_id=parse_evse_id(evse),
-            kind=Kind(status),
-            valid_from=valid_from,
-            valid_to=valid_to,
-            applies_when=AppliesWhen.IDLE if when_idle else AppliesWhen.ALWAYS,
-            reason=reason,
-        )
-        done = await beside.writer.run(Plan(COMMAND_LINE, wish))
-    channels = _shown(done, settings.actual_status_max_age)
-    one = done.one
+            valid_to = instant((valid_from or await api.now()) + duration)
+        wish = {
+            "evseId": evse,
+            "temporaryStatus": status,
+            "validFrom": valid_from and rfc3339(valid_from),
+            "validTo": valid_to and rfc3339(valid_to),
+            "appliesWhen": (AppliesWhen.IDLE if when_idle else AppliesWhen.ALWAYS).value,
+            "reason": reason,
+        }
+        done = await api.send("POST", PATH, wish)
     if output == "json":
-        print_json(
-            {
-                "id": one.id,
-                "evseId": done.evse.evse_id,
-                "temporaryStatus": one.kind.value,
-                "validFrom": rfc3339(one.interval.begin),
-                "validTo": one.interval.end and rfc3339(one.interval.end),
-                "state": one.state(done.at).value,
-                "shown": channels,
-            }
-        )
+        print_json(done)
         return
-    end = rfc3339(one.interval.end) if one.interval.end else "it is ended"
-    click.echo(f"{one.id}: {done.evse.evse_id} {one.kind} from {rfc3339(one.interval.begin)} until {end}")
-    rows = [(name, what["status"] or "nothing", what["because"]) for name, what in channels.items()]
+    until = done["validTo"] or "it is ended"
+    click.echo(f"{done['id']}: {done['evseId']} {done['temporaryStatus']} from {done['validFrom']} until {until}")
+    rows = [(name, one["status"] or "nothing", one["because"]) for name, one in done["shown"].items()]
     print_table(["channel", "shows now", "because"], rows, nothing="")
-
-
-def _shown(done: Written, max_age: timedelta | None) -> dict[str, Any]:
-    presentation = presentation_of(done.evse, done.live, done.at, max_age)
-    return {
-        name: {"status": one.status, "because": one.because}
-        for name, one in shown(done.evse, presentation, done.live, REGISTER).items()
-    }
+    for one in done["overlaps"]:
+        name = "another one" if one["id"] is None else one["id"]
+        click.echo(f"overlaps {name} ({one['temporaryStatus']}), which lasts until {one['validTo'] or 'it is ended'}")

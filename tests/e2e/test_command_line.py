@@ -341,3 +341,48 @@ def test_a_command_does_not_change_a_database_on_which_another_version_is_runnin
         lock.release()
     assert "at revision 0001" in said
     assert "stop that one first" in said
+
+
+def test_what_is_planned_is_listed_explained_and_ended(run: Run):
+    run("evses", "import", str(FLEET))
+    run("set", "DE*XPO*E1001*1", "MAINTENANCE", "--for", "2h", "--reason", "new cable")
+    run("set", "DE*XPO*E1001*1", "BLOCKED", "--from", "2099-01-01T08:00:00Z", "--for", "2h")
+    listed = run("list").output.splitlines()
+    assert [line.split()[:3] for line in listed[1:]] == [["1", "DE*XPO*E1001*1", "MAINTENANCE"]]
+    assert "2099-01-01 08:00" in run("list", "de*xpo*e1001*1", "--all", "--kind", "blocked").output
+    assert [one["id"] for one in json.loads(run("list", "--all", "--limit", "1", "-o", "json").output)] == [1]
+    run("list", "--all", "--state", "ended", code=2)
+
+    why = run("explain", "DE*XPO*E1001*1").output.splitlines()
+    assert re.fullmatch(
+        r"DE\*XPO\*E1001\*1 is shown as OUT_OF_SERVICE / OutOfService / INOPERATIVE until .* UTC: "
+        r"MAINTENANCE 1 by the command line \(new cable\)",
+        why[0],
+    )
+    assert any(line.startswith("2   BLOCKED") and "begins 2099-01-01 08:00 UTC" in line for line in why)
+    assert why[-1] == "no partners: nobody is told"
+    ahead = run("explain", "DE*XPO*E1001*1", "--at", "2099-01-01T08:30:00Z").output
+    assert "would be shown as OCCUPIED / Occupied / BLOCKED at 2099-01-01 08:30 UTC until" in ahead
+    ago = json.loads(run("explain", "DE*XPO*E1001*1", "--at", "-1h", "-o", "json").output)
+    assert (ago["tense"], ago["known"]) == ("past", False)
+    assert "-2h for two hours ago" in run("explain", "DE*XPO*E1001*1", "--at", "soon", code=2).stderr
+
+    assert "nothing was changed" in run("end", "1", "--dry-run").output
+    assert "no temporary status 99" in run("end", "1", "99", code=1).stderr
+    assert run("end", "--evse", "DE*XPO*E1001*1").output == "1: DE*XPO*E1001*1 MAINTENANCE is ended\n"
+    assert "--planned ends what has not begun" in run("end", "--evse", "DE*XPO*E1001*1").output
+    assert json.loads(run("end", "2", "-o", "json").output)[0]["state"] == "ended"
+    assert "ended early, " in run("explain", "DE*XPO*E1001*1").output
+    for wrong in ([], ["1", "--evse", "DE*XPO*E1001*1"], ["1", "--planned"]):
+        run("end", *wrong, code=2)
+
+
+def test_many_are_ended_only_by_whoever_means_it(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.modules["app.cli.ending"], "UNASKED", 1)
+    run("evses", "import", str(FLEET))
+    for evse in ("DE*XPO*E1001*1", "DE*XPO*E1001*2"):
+        run("set", evse, "BLOCKED")
+    assert "End 2 temporary statuses?" in run("end", "1", "2", code=1).stderr
+    assert json.loads(run("end", "1", "-o", "json").output)[0]["state"] == "ended"
+    run("end", "1", "2", "--yes")
+    assert "nothing is in effect" in run("list").output

@@ -1,0 +1,123 @@
+"""`evse-status list`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from app.cli.calling import Query, at_url, calling
+from app.cli.opening import as_json, print_json, print_table, runs
+from app.cli.times import in_column
+from app.domain.status import Kind
+from app.domain.temporary_status import State
+
+PATH: Final = "/v2/temporary-evse-statuses"
+_PAGE: Final = 500
+
+#: Option → parameter of the API. To offer another filter, add a line: the value is handed over as it was typed.
+FILTERS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+    (
+        "--state",
+        "state",
+        {
+            "type": click.Choice([one.value for one in State], case_sensitive=False),
+            "help": "Only those planned, active or ended.",
+        },
+    ),
+    (
+        "--kind",
+        "temporaryStatus",
+        {"type": click.Choice([one.value for one in Kind], case_sensitive=False), "help": "Only of this kind."},
+    ),
+)
+PARAMETERS: Final = {_name: parameter for option, parameter, _ in FILTERS for _name in [option[2:].replace("-", "_")]}
+
+
+def filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command an option for each filter."""
+    for option, _, more in reversed(FILTERS):
+        command = click.option(option, **more)(command)
+    return command
+
+
+@click.command(
+    "list",
+    epilog="""\b
+Examples:
+  evse-status list                                what is in effect now
+  evse-status list 'DE*XPO*E1001*1' --all         everything that was ever said about one
+  evse-status list --state planned --kind MAINTENANCE -o json
+""",
+)
+@click.argument("evses", nargs=-1, metavar="[EVSE]...")
+@filters
+@click.option("--all", "everything", is_flag=True, help="Also what is planned and what is over.")
+@click.option("--limit", type=click.IntRange(1), help="How many at most, the oldest first.  [default: all]")
+@as_json
+@at_url
+@runs
+async def list_(
+    evses: tuple[str, ...],
+    limit: int | None,
+    output: str,
+    url: str | None,
+    key: str | None,
+    *,
+    everything: bool,
+    **filtered: Any,
+) -> None:
+    """List temporary statuses: those in effect now, unless --state or --all asks for others. Times are UTC."""
+    asked = {PARAMETERS[name]: value for name, value in filtered.items() if value is not None}
+    if everything and asked.get("state"):
+        raise click.UsageError("give --state or --all, not both")
+    active_only = None if asked.get("state") else ("false" if everything else "true")
+    query: Query = {"evseId": evses, **asked, "activeOnly": active_only}
+    async with calling(url, key) as api:
+        found = await everything_of(api, query, limit)
+        now = await api.now()
+    if output == "json":
+        print_json(found)
+        return
+    asks_little = not evses and not asked
+    nothing = "nothing is in effect now; --all lists what is planned or over as well"
+    if everything or asked.get("state"):
+        nothing = "nothing like that" if not asks_little else "nothing was ever planned; `evse-status set` does"
+    show(found, now, nothing=nothing)
+
+
+async def everything_of(api: Any, query: Query, limit: int | None = None) -> list[dict[str, Any]]:
+    """All pages of a list of temporary statuses, up to `limit`."""
+    found: list[dict[str, Any]] = []
+    size = _PAGE if limit is None else min(limit, _PAGE)
+    async for page in api.pages(PATH, {**dict(query), "limit": size}):
+        found += page
+        if limit is not None and len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def show(found: list[dict[str, Any]], now: datetime, *, nothing: str) -> None:
+    """Print temporary statuses as a table; what is the same for all of them is left out."""
+    columns = ["id", "EVSE", "status", "state", "from (UTC)", "until (UTC)", "by", "reason"]
+    rows = [
+        [
+            one["id"],
+            one["evseId"],
+            one["temporaryStatus"] + (" (idle)" if one["appliesWhen"] == "idle" else ""),
+            one["state"],
+            in_column(one["validFrom"], now),
+            in_column(min(filter(None, (one["endedAt"], one["validTo"])), default=None), now) or "it is ended",
+            one["createdBy"],
+            one["reason"],
+        ]
+        for one in found
+    ]
+    dull = {name for name, place in (("state", 3), ("reason", 7)) if len({row[place] for row in rows}) == 1}
+    kept = [place for place, name in enumerate(columns) if name not in dull or rows[0][place] not in {"active", None}]
+    print_table(
+        [columns[place] for place in kept],
+        [[row[place] for place in kept] for row in rows],
+        nothing=nothing,
+        spare=[name for name in ("by", "state") if columns.index(name) in kept],
+    )
