@@ -7,6 +7,7 @@ from app.domain.explained import Charger
 from app.domain.explanation import Judged, Tense, Verdict
 from app.domain.instant import rfc3339
 from app.domain.presentation import Gate, Presentation
+from app.domain.principal import COMMAND_LINE
 from app.domain.status import ActualStatus, Kind
 from app.domain.temporary_status import TemporaryStatus
 
@@ -75,4 +76,5 @@ def _outranked(judged: Judged, seen: Seen) -> str:
 def _ended(one: TemporaryStatus, names: Mapping[str, str]) -> str:
     when = "" if one.ended_at is None else rfc3339(one.ended_at)
     by = one.ended_by or ""
-    return f"{when} by {names.get(by, by)}"
+    who = "the command line" if by == COMMAND_LINE.id else names.get(by, by)
+    return f"{when} by {who}"

@@ -74,7 +74,7 @@ def headline(found: Mapping[str, Any]) -> str:
     now = parse_instant(found["answeredAt"])
     when = "" if found["tense"] == Tense.NOW else f" at {clock_time(found['at'], now)}"
     if not found["known"]:
-        return f"{found['evseId']}: what was shown{when} is {found['because']['words']}"
+        return f"{found['evseId']}{when}: {found['because']['words']}"
     shows = [one["status"] or "nothing" for one in found["presented"].values()]
     status = "shown to nobody" if not any(one["status"] for one in found["presented"].values()) else "shown as"
     what = "" if status == "shown to nobody" else f" {' / '.join(shows)}"
