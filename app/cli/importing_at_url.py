@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from app.api.batches import LARGEST_BATCH, MOST_ITEMS
+from app.api.batch_shapes import MOST_ITEMS
+from app.api.batches import LARGEST_BATCH
 from app.api.evses import MOST_REPORTS
 from app.api.paging import LARGEST
 from app.cli.calling import Calling, Refused
