@@ -17,6 +17,7 @@ from app.store import deliveries, partners, presented
 from app.store.database import Database
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
 #: A run makes up for this many that were missed at most; what is left out has its turn in the next round.
 _MADE_UP_FOR: Final = 10
 
@@ -95,7 +96,8 @@ def of_active(
 def share(since: datetime, at: datetime, round_takes: timedelta, last_key: int) -> list[tuple[int, int]]:
     """The keys up to `last_key` whose turn comes between `since` and `at`, as ranges `after < key <= up_to`."""
     # Counted through all rounds since then, so that shares that follow each other leave no gap and never overlap.
-    first, until = (last_key * (one - _EPOCH) // round_takes for one in (since, at))
+    # In whole numbers: half a million times half a century is more than a `timedelta` holds.
+    first, until = (last_key * ((one - _EPOCH) // _TICK) // (round_takes // _TICK) for one in (since, at))
     if until - first >= last_key:
         return [(0, last_key)]
     after, up_to = first % last_key, until % last_key

@@ -1,7 +1,7 @@
 """Anti-entropy: what a partner acknowledged is told once more within a round, a share every minute."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -378,3 +378,9 @@ def test_shares_that_follow_each_other_leave_nobody_out_and_name_nobody_twice(
 def test_a_gap_of_a_whole_round_names_everybody() -> None:
     assert share(START, START + ROUND, ROUND, 7) == [(0, 7)]
     assert share(START, START + 2 * ROUND, ROUND, 7) == [(0, 7)]
+
+
+def test_the_largest_fleet_has_its_turn_in_any_year() -> None:
+    at = datetime(2099, 12, 31, 12, tzinfo=UTC)
+    [(after, up_to)] = share(at - MINUTE, at, timedelta(days=1), 6_000_000)
+    assert up_to - after in {4166, 4167}  # a minute of a day
