@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from structlog.contextvars import get_contextvars
 
 from app.api.pointers import FieldProblem, fields_at_fault, pointer_to
 from app.domain import errors
@@ -26,14 +27,19 @@ _HEADERS: Final = frozenset({"Idempotency-Key", "If-Match", "If-None-Match"})
 log = structlog.get_logger(__name__)
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """RFC 9457. `type` is stable and meant for programs, `detail` for people."""
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """RFC 9457. `type` is stable and meant for programs, `detail` for people.
+
+    `requestId` is the `X-Request-Id` of the answer, under which the service's log has more of it; at most 128
+    characters.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[FieldProblem] = []
+    request_id: str | None = None
 
 
 class Sort(msgspec.Struct, frozen=True):
@@ -129,6 +135,7 @@ def _spec(sorts: list[Sort]) -> ResponseSpec:
 
 
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Problem]:
+    problem = msgspec.structs.replace(problem, request_id=get_contextvars().get("request_id"))
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 

@@ -186,6 +186,12 @@ class Batch:
         self._new[table].add(key)
         return key
 
+    @property
+    def temporary_statuses_put(self) -> Iterator[tuple[TemporaryStatus, bool]]:
+        """The temporary statuses that are put, and whether each is new."""
+        new, changed = (each["temporary_status"] for each in (self._new, self._changed))
+        return ((self._temporary[one], one in new) for one in sorted(new | changed) if one in self._temporary)
+
     # What a command decides
 
     def put_evse(self, evse: Evse, *, recheck: bool = True, readdressed: bool = False) -> None:

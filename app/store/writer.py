@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
+from structlog.contextvars import get_contextvars
 
 from app.clock import Clock
 from app.domain.brake import Brake
 from app.domain.errors import DomainError
 from app.domain.instant import rfc3339
+from app.measures import UNMEASURED, Measures
 from app.store.batch import USUAL_BRAKE, Batch
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
@@ -55,6 +57,14 @@ class Command(Protocol[Result]):
         ...
 
 
+class Asked(NamedTuple, Generic[Answer]):
+    """A command in line, where its answer goes, and the id of the request that it came with, if it came with one."""
+
+    command: Command[Answer]
+    answer: "asyncio.Future[Answer]"
+    request: str | None
+
+
 class Writer:
     """Runs commands in groups. An answer is given only after the commit that holds it."""
 
@@ -65,13 +75,16 @@ class Writer:
         *,
         committed: Callable[[], None] = lambda: None,
         brake: Brake = USUAL_BRAKE,
+        measures: Measures = UNMEASURED,
     ) -> None:
         """`committed` is called after a commit that may have changed what is shown."""
         self._database = database
         self._brake = brake
         self._clock = clock
         self._committed = committed
-        self._queue: asyncio.Queue[tuple[Command[Any], asyncio.Future[Any]]] = asyncio.Queue(WAITING)
+        self._measures = measures
+        self._queue: asyncio.Queue[Asked[Any]] = asyncio.Queue(WAITING)
+        self._began: float | None = None  #: on the monotonic clock, when the group under way was taken
         self._task: asyncio.Task[None] | None = None
         self._open = False
 
@@ -130,25 +143,37 @@ class Writer:
             raise WriterBusy("the service is shutting down")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait((command, future))
+            self._queue.put_nowait(Asked(command, future, get_contextvars().get("request_id")))
         except asyncio.QueueFull:
             raise WriterBusy(f"{WAITING} changes are waiting to be written") from None
         return future
 
+    @property
+    def waiting(self) -> int:
+        """How many commands are in line, those under way left out."""
+        return self._queue.qsize()
+
+    @property
+    def busy(self) -> float:
+        """For how many seconds the group under way has been so; 0.0 where there is none."""
+        return 0.0 if self._began is None else self._clock.monotonic() - self._began
+
     async def _run(self) -> None:
         while True:
             group = [await self._queue.get()]
-            weight = _weight(group[0][0])
+            weight = _weight(group[0].command)
             while len(group) < GROUP and weight < HEAVY and not self._queue.empty():
                 group.append(self._queue.get_nowait())
-                weight += _weight(group[-1][0])
+                weight += _weight(group[-1].command)
+            self._began = self._clock.monotonic()
             try:
                 await self._write(group)
             finally:
+                self._began = None
                 for _ in group:
                     self._queue.task_done()
 
-    async def _write(self, group: Sequence[tuple[Command[Any], asyncio.Future[Any]]]) -> None:
+    async def _write(self, group: Sequence[Asked[Any]]) -> None:
         failure = await self._try(group)
         if isinstance(failure, DatabaseUnavailable) or (failure is not None and len(group) == 1):
             # Once more: a connection was lost that others replace, or another replica just took the same reference.
@@ -157,25 +182,26 @@ class Writer:
             return
         if isinstance(failure, DatabaseUnavailable):
             # What holds for one of them holds for all: nobody waits until it has been tried for each.
-            log.warning("a change could not be written", size=len(group), error=str(failure))
+            log.warning("a change could not be written", size=len(group), error=str(failure), requests=_requests(group))
         elif len(group) == 1:
-            log.error("a change could not be written", command=type(group[0][0]).__name__, exc_info=failure)
+            name = type(group[0].command).__name__
+            log.error("a change could not be written", command=name, requests=_requests(group), exc_info=failure)
         else:
             log.warning("a group of changes failed, each is tried alone", size=len(group), error=repr(failure))
             for one in group:
                 await self._write([one])
             return
-        for _, future in group:
-            _answer(future, failure)
+        for one in group:
+            _answer(one.answer, failure)
 
-    async def _try(self, group: Sequence[tuple[Command[Any], asyncio.Future[Any]]]) -> Exception | None:
+    async def _try(self, group: Sequence[Asked[Any]]) -> Exception | None:
         """Commit and answer, or return why not."""
         try:
-            answers, touched = await self._commit([command for command, _ in group])
+            answers, touched = await self._commit([one.command for one in group])
         except Exception as error:  # noqa: BLE001 - the caller decides what becomes of it
             return error
-        for (_, future), answer in zip(group, answers, strict=True):
-            _answer(future, answer)
+        for one, answer in zip(group, answers, strict=True):
+            _answer(one.answer, answer)
         if touched:
             self._tell()
         return None
@@ -187,6 +213,7 @@ class Writer:
             log.exception("nobody could be told of a commit; the sweep will find it")
 
     async def _commit(self, commands: Sequence[Command[Any]]) -> tuple[list[Any], bool]:
+        began = self._clock.monotonic()
         batch = Batch(self._clock.now(), self._brake)
         answers: list[Any] | None = None
         touched = False
@@ -206,6 +233,7 @@ class Writer:
             # If it broke in the commit itself, the answer may be all that was lost: done again, it would be done twice.
             if answers is None or not await self._landed(batch, failure):
                 raise
+        self._measure(batch, len(commands), self._clock.monotonic() - began)
         for alarm in batch.brakes.alarms():
             log.error(
                 "the brake took hold: too much would be overridden at once",
@@ -215,6 +243,16 @@ class Writer:
                 until=[rfc3339(hold.until) for hold in alarm.held.values()],
             )
         return answers, touched
+
+    def _measure(self, batch: Batch, commands: int, took: float) -> None:
+        self._measures.committed(commands, took)
+        for one, new in batch.temporary_statuses_put:
+            if new:
+                self._measures.planned(one.kind)
+            elif one.ended_at == batch.at:
+                self._measures.ended(one.kind)
+        for _ in batch.brakes.alarms():
+            self._measures.braked()
 
     async def _landed(self, batch: Batch, failure: Exception) -> bool:
         try:
@@ -227,6 +265,10 @@ class Writer:
 def _weight(command: Command[Any]) -> int:
     need = _asked(command)
     return need.weight if isinstance(need, Needs) else 1
+
+
+def _requests(group: Sequence[Asked[Any]]) -> list[str]:
+    return sorted({one.request for one in group if one.request is not None})
 
 
 def _asked(command: Command[Any]) -> Needs | DomainError:

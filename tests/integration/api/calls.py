@@ -83,7 +83,8 @@ def refusal(
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
-    assert set(problem) - {"errors"} == {"type", "title", "status", "detail"}
+    assert set(problem) - {"errors"} == {"type", "title", "status", "detail", "requestId"}
+    assert problem["requestId"] == answer.headers["x-request-id"]
     assert problem["status"] == status
     assert problem["title"]
     assert problem["detail"]
