@@ -16,7 +16,7 @@ from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import EVERYTHING, Scope
 from app.domain.whole import Whole
-from app.store import batched_brakes, deliveries, explanations, partners, presented, reading, wholes
+from app.store import batched_brakes, deliveries, explanations, partners, presented, reading, stock, wholes
 from app.store.batch import Batch
 from app.store.batched_answers import BatchedAnswers
 from app.store.batched_references import BatchedReferences
@@ -215,7 +215,17 @@ async def by_ref(connection: AsyncConnection, _partner: Partner) -> None:
     await Batch(START).load(connection, [Needs(refs=(("key-7", "7"), ("key-8", "8")))])
 
 
+async def take_stock(connection: AsyncConnection, partner: Partner) -> None:
+    taken = await stock.take(connection, START)
+    assert (taken.overdue, taken.oldest, taken.touched) == (COUNT // 100, START, 0)
+    one, owed = taken.partners[0]
+    assert (one.id, owed) == (partner.id, stock.Owed(520, 0, 0))
+
+
 CASES: Final[list[tuple[Query, str, str, str]]] = [
+    (take_stock, "ix_delivery_owed", "(partner=?", "Index Cond: (partner = "),
+    (take_stock, "ix_delivery_suspect", "(partner=?", "Index Cond: (partner = "),
+    (take_stock, "ix_delivery_rejected", "(partner=?", "Index Cond: (partner = "),
     (take_due, "ix_presented_recheck_at", "(recheck_at<?)", "Index Cond: (recheck_at <= "),
     (claim, "ix_delivery_owed", "(partner=? AND next_at<?)", "Index Cond: ((partner = "),
     (next_due, "ix_delivery_owed", "(partner=?", "Index Cond: (partner = "),
