@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from math import nan
 from typing import Any, Final
 
 import structlog
@@ -25,6 +26,7 @@ from app.api import (
     full_loads,
     health,
     keys,
+    metrics,
     partners,
     temporary_statuses,
 )
@@ -38,9 +40,13 @@ from app.api.idempotency import provide_idempotency_key
 from app.api.ocpi.interface import ocpi
 from app.api.problems import HANDLERS
 from app.api.rates import Rates
+from app.api.requests import Requests
+from app.api.scrapers import Scrapers
 from app.channels.channel import Channel
 from app.clock import Clock, SystemClock
 from app.domain.instant import rfc3339
+from app.metrics import Metrics
+from app.observing import Observing
 from app.schedule.concerns import Concerns
 from app.schedule.decisions import Limits
 from app.schedule.dispatch import Dispatcher
@@ -49,12 +55,13 @@ from app.schedule.purge import Purge
 from app.schedule.reassertion import Reassertion, of_active
 from app.schedule.reconcile import Reconciler
 from app.settings import PREFIX, Settings
+from app.stocktaking import Stocktaking
 from app.store import migrating
 from app.store.database import Database, EmbeddedLock
 from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
 from app.store.secrets import Secrets, key_beside
-from app.store.writer import Writer
+from app.store.writer import WAITING, Writer
 from app.web.reference import Reference, ReferenceRouter
 
 VERSION: Final = "0.1.0"
@@ -62,6 +69,7 @@ LARGEST_BODY: Final = 64 * 1024  #: bytes of a request, but for the calls for ma
 _PROMPT: Final = 0.25  #: seconds; a slower answer about the time is passed over, the next one comes in a second
 _SKEWED: Final = timedelta(seconds=1)  #: of this machine's clock against the database's, worth a line in the log
 _SILENT: Final = timedelta(seconds=30)  #: without a pass of reconcile, the service is not ready
+_STUCK: Final = 30.0  #: seconds over one group of changes, and the service is not ready
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +91,8 @@ class Service:
         self.database = Database(
             settings.database_url, transaction_pooling=settings.transaction_pooling, stall=settings.stall
         )
+        self.metrics = Metrics(version=VERSION, embedded=self.database.embedded)
+        self.observing = Observing(self.metrics, Stocktaking(self.database, self.clock))
         self.secrets = secrets_for(settings)
         self._lock = EmbeddedLock(self.database.path) if self.database.path else None
         self.dispatcher = Dispatcher(
@@ -98,15 +108,23 @@ class Service:
                 retry_slowly=settings.retry_slowly,
             ),
             timeout=settings.request_timeout.total_seconds(),
+            measures=self.metrics.measures,
         )
         self.reconciler = Reconciler(
             self.database,
             self.clock,
             max_age=settings.actual_status_max_age,
             promised=self._promised,
+            measures=self.metrics.measures,
         )
         self.events = Broadcast(self.database, self.clock, self.channels, settings)
-        self.writer = Writer(self.database, self.clock, committed=self.reconciler.look, brake=settings.brake)
+        self.writer = Writer(
+            self.database,
+            self.clock,
+            committed=self.reconciler.look,
+            brake=settings.brake,
+            measures=self.metrics.measures,
+        )
         self.keys = KeyReader(self.database)
         self.key_uses = KeyUses(self.database, self.clock)
         due: list[Chore] = [Purge(self.database, settings)]
@@ -118,6 +136,7 @@ class Service:
         self._housekeeping = Housekeeping(self.database, self.clock, due)
         self._concerns = Concerns(self.database, self.clock, self.channels)
         self._skewed = False
+        self._let_be_read()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -149,6 +168,7 @@ class Service:
                 self._concerns,
                 self.writer,
                 self.events,
+                self.observing,
             ):
                 await part.start()
                 stack.push_async_callback(part.stop)
@@ -172,7 +192,28 @@ class Service:
             why.append(f"what is due has not been looked at yet{trouble}")
         elif silent > _SILENT:
             why.append(f"what is due was last looked at {rfc3339(seen)}{trouble}")
+        if (busy := self.writer.busy) > _STUCK:
+            why.append(f"the changes under way have been so for {round(busy)} s")
+        if (waiting := self.writer.waiting) >= WAITING:
+            why.append(f"{waiting} changes are waiting to be written, and no more are taken")
         return why
+
+    def _let_be_read(self) -> None:
+        """Say what else there is to measure: what only has to be read off."""
+        reads = self.metrics.reads
+        reads("ready", "Whether the service can do its work, its database left aside.", lambda: not self.unready())
+        reads("writer_queue_length", "Changes that wait for the one under way.", lambda: self.writer.waiting)
+        reads("writer_busy_seconds", "For how long the changes under way have been so.", lambda: self.writer.busy)
+        reads(
+            "reconcile_silence_seconds",
+            "Since what is due was last looked at, which is done every second; NaN before the first time.",
+            lambda: nan if (silent := self.reconciler.silent) is None else silent.total_seconds(),
+        )
+        reads(
+            "clock_skew_seconds",
+            "By how much this machine's clock is ahead of the database's, which counts; 0 where they are one.",
+            lambda: self.clock.machine_ahead.total_seconds() if isinstance(self.clock, SystemClock) else 0,
+        )
 
     async def _keep_following(self) -> None:
         while not self.database.embedded:
@@ -218,6 +259,8 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         owed=service.dispatcher.promised,
         partners_changed=service.dispatcher.partners_changed,
         unready=service.unready,
+        metrics=service.observing.text,
+        scrapers=Scrapers(service.clock),
     )
 
     @asynccontextmanager
@@ -225,7 +268,10 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         async with service.running():
             yield
 
-    return app_over(context, lifespan if opens else None)
+    app = app_over(context, lifespan if opens else None)
+    # In front of the routes, which answer what they do not know by themselves; a middleware would not hear of that.
+    app.asgi_handler = Requests(app.asgi_handler, service.metrics.answered, service.metrics.streaming)
+    return app
 
 
 def app_over(
@@ -252,6 +298,7 @@ def app_over(
             full_loads.FullLoads,
             brakes.Brakes,
             keys.Keys,
+            metrics.metrics,
         ],
         guards=[authorized, only_known_parameters],
         dependencies={

@@ -1,10 +1,11 @@
 """What the controllers work with, put together by the composition root."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from app.api.broadcasting import Broadcast
 from app.api.rates import Rates
+from app.api.scrapers import Scrapers
 from app.channels.channel import Channel
 from app.clock import Clock
 from app.settings import Settings
@@ -20,7 +21,8 @@ class Context:
     """One running service, as the API sees it.
 
     `look` asks for a look at what is due, `owed` for one at what partners are owed, `partners_changed` for one at the
-    partners. `unready` says why the service cannot do its work at the moment, if it cannot.
+    partners. `unready` says why the service cannot do its work at the moment, if it cannot. `metrics` are what there is
+    to see of it.
     """
 
     settings: Settings
@@ -37,3 +39,5 @@ class Context:
     owed: Callable[[], None]
     partners_changed: Callable[[], None]
     unready: Callable[[], list[str]]
+    metrics: Callable[[], Awaitable[bytes]]
+    scrapers: Scrapers

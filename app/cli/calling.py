@@ -13,6 +13,7 @@ from app.api.broadcasting import Broadcast
 from app.api.context import Context
 from app.api.guards import CALLER
 from app.api.rates import Rates
+from app.api.scrapers import Scrapers
 from app.channels import REGISTER
 from app.cli.opening import Opened, opened, settings_from_environment
 from app.clock import Clock, SystemClock
@@ -159,6 +160,8 @@ def _context(beside: Opened) -> Context:
         owed=_nothing,
         partners_changed=_nothing,
         unready=list,
+        metrics=_no_metrics,
+        scrapers=Scrapers(beside.clock),
     )
 
 
@@ -177,6 +180,10 @@ class _NoSecrets(Secrets):
 
 def _nothing() -> None:
     return
+
+
+async def _no_metrics() -> bytes:
+    return b""
 
 
 def _spelled(params: Query | None) -> httpx.QueryParams | None:

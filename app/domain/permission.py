@@ -39,6 +39,7 @@ class Action(StrEnum):
     PANIC = "end all that a key did and revoke it"
     SEE_BRAKES = "look at the brakes"
     LIFT_BRAKES = "lift a brake"
+    SEE_METRICS = "look at the metrics"
 
 
 _ALL: Final = frozenset(Role)
@@ -64,11 +65,12 @@ ROLES: Final[Mapping[Action, frozenset[Role]]] = total(
         Action.PANIC: TRUSTED,
         Action.SEE_BRAKES: TRUSTED | {Role.TECHNICIAN},
         Action.LIFT_BRAKES: TRUSTED,
+        Action.SEE_METRICS: TRUSTED | {Role.READER},
     },
 )
 
-#: What is no EVSE's own affair: a partner is told of all of them.
-_FLEET_WIDE: Final = frozenset({Action.SEE_PARTNERS, Action.RUN_PARTNERS, Action.SET_UP_PARTNERS})
+#: What is no EVSE's own affair: a partner is told of all of them, and metrics count them all.
+_FLEET_WIDE: Final = frozenset({Action.SEE_PARTNERS, Action.RUN_PARTNERS, Action.SET_UP_PARTNERS, Action.SEE_METRICS})
 
 #: What a role may ever say, whatever its key's rights are.
 KINDS: Final[Mapping[Role, frozenset[Kind]]] = total(

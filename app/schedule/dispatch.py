@@ -9,6 +9,7 @@ import structlog
 from app.channels.channel import Channel
 from app.clock import Clock
 from app.domain.partner import Partner
+from app.measures import UNMEASURED, Measures
 from app.schedule.decisions import Limits
 from app.schedule.lane import PartnerLane
 from app.store import deliveries, partners
@@ -32,6 +33,7 @@ class Dispatcher:
         *,
         limits: Limits,
         timeout: float,
+        measures: Measures = UNMEASURED,
     ) -> None:
         """`timeout` is in seconds, for one request to a partner."""
         self._database = database
@@ -40,6 +42,7 @@ class Dispatcher:
         self._channels = channels
         self._limits = limits
         self._timeout = timeout
+        self._measures = measures
         self._lanes: dict[int, PartnerLane] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self._unconnected: dict[int, int] = {}  #: the revision at which it was said of a partner
@@ -120,4 +123,5 @@ class Dispatcher:
             clock=self._clock,
             limits=self._limits,
             timeout=self._timeout,
+            measures=self._measures,
         )

@@ -12,6 +12,7 @@ import structlog
 from app.channels.channel import Bundles, Channel, Connection, Means
 from app.clock import Clock
 from app.domain.partner import Partner
+from app.measures import UNMEASURED, Measures
 from app.schedule.bundling import Bundling
 from app.schedule.claiming import Claimer, Ready, Taken
 from app.schedule.decisions import Claim, Limits, is_held
@@ -40,6 +41,7 @@ class PartnerLane:
         clock: Clock,
         limits: Limits,
         timeout: float,
+        measures: Measures = UNMEASURED,
     ) -> None:
         """`timeout` is in seconds, for one request, where the partner has none of its own."""
         self.partner = partner
@@ -49,6 +51,7 @@ class PartnerLane:
         self._database = database
         self._clock = clock
         self._limits = limits
+        self._measures = measures
         self._teller = Teller(partner.name, self._connection, clock, limits)
         self._bundling = (
             Bundling(self._connection.largest_bundle)
@@ -203,11 +206,19 @@ class PartnerLane:
         stands = await settle(
             self._database, self._clock, self._limits, self.partner.id, finished, giving_back=giving_back
         )
+        self._measure(finished)
         if giving_back is not None:
             self._probe = None
         if stands is None:
             return
         self._stand(stands)
+
+    def _measure(self, finished: Finished) -> None:
+        for one in finished.values():
+            if isinstance(one, Done) and one.attempt is not None:
+                self._measures.attempted(self.partner.channel, one.attempt.outcome)
+                if one.attempt.delay_ms is not None:
+                    self._measures.acknowledged(self.partner.channel, one.attempt.delay_ms / 1000)
 
     def _stand(self, stands: Partner) -> None:
         self._stood_at = self._clock.monotonic()

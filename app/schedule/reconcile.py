@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from app.clock import Clock
+from app.measures import UNMEASURED, Measures
 from app.schedule.alarm import Alarm
 from app.schedule.resolving import LONGEST_WAIT, owed_by, resolve
 from app.store import deliveries, partners, presented
@@ -31,12 +32,14 @@ class Reconciler:
         *,
         max_age: timedelta | None = None,
         promised: Callable[[], None] = lambda: None,
+        measures: Measures = UNMEASURED,
     ) -> None:
         """`promised` is called after a commit that may owe partners something."""
         self._database = database
         self._clock = clock
         self._max_age = max_age
         self._promised = promised
+        self._measures = measures
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -132,6 +135,11 @@ class Reconciler:
                 owed = [owes for one in resolved for owes in owed_by(one, receivers, known, at)]
                 owed.sort(key=lambda one: (one.delivery.evse, one.delivery.partner))
                 await deliveries.owe(connection, owed)
+        now = self._clock.now()
+        for one in due:
+            # Of what was touched nobody has written down when.
+            if (boundary := one.shown.recheck_at) is not None and boundary > AT_ONCE:
+                self._measures.boundary(max((now - boundary).total_seconds(), 0))
         return len(due)
 
     async def _introduce(self) -> None:

@@ -51,8 +51,9 @@ MAY: dict[Action, set[Role]] = {
     Action.PANIC: {O, A},
     Action.SEE_BRAKES: {T, O, A},
     Action.LIFT_BRAKES: {O, A},
+    Action.SEE_METRICS: {R, O, A},
 }
-OF_PARTNERS = {Action.SEE_PARTNERS, Action.RUN_PARTNERS, Action.SET_UP_PARTNERS}
+FLEET_WIDE = {Action.SEE_PARTNERS, Action.RUN_PARTNERS, Action.SET_UP_PARTNERS, Action.SEE_METRICS}
 
 
 def holder(role: Role, **rights: Any) -> Principal:
@@ -71,9 +72,9 @@ def test_an_action_says_who_may_ever_do_it():
         assert (role in ROLES[action]) is (expected is None)
 
 
-def test_whoever_is_not_good_for_all_evses_has_no_say_about_partners():
+def test_whoever_is_not_good_for_all_evses_has_no_say_about_partners_nor_sees_metrics():
     for role, action in product(Role, Action):
-        expected = None if role in MAY[action] and action not in OF_PARTNERS else Why.ROLE
+        expected = None if role in MAY[action] and action not in FLEET_WIDE else Why.ROLE
         assert why(holder(role, scope=ABC), action, Call()) is expected, f"{role} {action}"
 
 

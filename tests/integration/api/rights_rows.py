@@ -119,6 +119,8 @@ ROWS: Final[Mapping[str, Row]] = {
     "rotateKey": Row(by("admin", "200 200 404 404"), body={}),
     "revokeKey": Row(by("admin", "204 204 404 404")),
     "panic": Row(by(TRUSTED, "200 200 404 404")),
+    # Operations: metrics count the whole fleet
+    "getMetrics": Row(_NOBODY, by(f"reader {TRUSTED}", "200 200 200 200")),
     # Brakes
     "listBrakes": Row(by(f"technician {TRUSTED}", "200 200 200 200")),
     "liftBrake": Row(
