@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.main import Service
+from app.store import migrating
 from app.store.tables import metadata
 from tests.clock import FrozenClock
-from tests.integration.api.calls import Client, eventually
+from tests.integration.api.calls import Client, eventually, register
 from tests.integration.scripted_channel import add_partner
 
 
@@ -99,6 +101,51 @@ async def test_it_is_not_ready_when_nobody_looks_any_more(
     assert answer.json()["why"] == ["what is due was last looked at 2026-03-01T08:00:00.000Z"]
     assert lives.status_code == 200
     await until_ready(anonymous)
+
+
+async def test_it_is_not_ready_while_one_commit_takes_for_ever_or_no_more_changes_are_taken(
+    anonymous: Client, admin: Client, service: Service, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_ready(anonymous)
+    stuck, mended = asyncio.Event(), asyncio.Event()
+    commit = service.writer._commit
+
+    async def slow(commands: Any) -> Any:
+        stuck.set()
+        await mended.wait()
+        return await commit(commands)
+
+    async def why() -> list[str]:
+        said: list[str] = (await anonymous.get("/health/ready")).json()["why"]
+        return [one for one in said if "changes" in one]
+
+    monkeypatch.setattr(service.writer, "_commit", slow)
+    monkeypatch.setattr("app.main.WAITING", 1)
+    first = asyncio.create_task(register(admin, "DE*ABC*E1"))
+    await stuck.wait()
+    assert await why() == []
+    second = asyncio.create_task(register(admin, "DE*ABC*E2"))
+    assert await eventually(why) == ["1 changes are waiting to be written, and no more are taken"]
+    clock.advance(timedelta(seconds=31))
+    assert "the changes under way have been so for 31 s" in await why()
+    mended.set()
+    await asyncio.gather(first, second)
+    assert await why() == []
+    await until_ready(anonymous)
+
+
+async def test_it_is_not_ready_on_the_schema_of_another_version(
+    anonymous: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_ready(anonymous)
+    async with service.database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    answer = await anonymous.get("/health/ready")
+    assert (answer.status_code, answer.json()["why"]) == (
+        503,
+        [f"the database is at revision 9999, this version needs {migrating.newest()}"],
+    )
+    assert (await anonymous.get("/health/live")).status_code == 200
 
 
 async def test_it_is_not_ready_when_the_database_is_away(anonymous: Client, service: Service) -> None:

@@ -97,6 +97,12 @@ async def test_what_needs_a_key_says_so_and_which_problems_it_answers(
                     assert list(response["content"]) == ["application/problem+json"]
 
 
+async def test_readiness_says_that_it_may_be_unready(document: dict[str, Any]) -> None:
+    answers = operations(document)["get", "/health/ready"]["responses"]
+    assert answers.keys() == {"200", "503"}
+    assert answers["503"]["content"] == answers["200"]["content"]
+
+
 async def test_patterns_are_those_of_json_schema(document: dict[str, Any]) -> None:
     r"""A `\Z` means the letter there."""
     assert r"\Z" not in str(document)
