@@ -113,8 +113,9 @@ async def test_a_merge_patch_may_be_declared_as_one(booking: Client, one: str) -
 
 
 async def test_another_clients_status_looks_as_if_it_did_not_exist(sensor: Client, booking: Client, one: str) -> None:
-    theirs = await sensor.patch(one, json={"reason": "mine now"})
-    nobodys = await sensor.patch(f"{STATUSES}/4711", json={"reason": "mine now"})
+    same = {"X-Request-Id": "mine"}
+    theirs = await sensor.patch(one, json={"reason": "mine now"}, headers=same)
+    nobodys = await sensor.patch(f"{STATUSES}/4711", json={"reason": "mine now"}, headers=same)
     number = one.rpartition("/")[2]
     assert theirs.status_code == nobodys.status_code == 404
     assert theirs.text == nobodys.text.replace("4711", number)
