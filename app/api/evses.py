@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio import Future
+from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post, put
@@ -10,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta
 
-from app.api import paging
+from app.api import filters, paging
 from app.api.context import Context
 from app.api.evse_shapes import (
     ActualStatusOfOne,
@@ -23,15 +24,17 @@ from app.api.evse_shapes import (
 )
 from app.api.guards import needs
 from app.api.problems import problem_of, refuses
-from app.api.shapes import EvseIdInPath, instant_in, text_in, told
+from app.api.shapes import EvseIdInPath, instant_in, told
 from app.domain import errors
 from app.domain.evse_id import parse_evse_id
 from app.domain.permission import Action
 from app.domain.principal import Principal
-from app.domain.status import DeploymentState
-from app.store import presented, reading
+from app.domain.status import ActualStatus, DeploymentState, Kind
+from app.store import reading
 from app.store.commands import evses as commands
 from app.store.commands.asking import sees
+from app.store.fleet_lists import InEffect
+from app.store.presented import live_by_evse
 from app.store.writer import WriterBusy
 
 MOST_REPORTS = 1000  #: actual statuses in one call
@@ -72,7 +75,7 @@ class Evses(Controller):
         )
         at = context.clock.now()
         async with context.database.read() as connection:
-            live = await presented.live_by_evse(connection, [done.evse.id], at)
+            live = await live_by_evse(connection, [done.evse.id], at)
         answer = evse_view(done.evse, live.get(done.evse.id, []), context, at, principal)
         return Response(answer, status_code=201 if done.created else 200)
 
@@ -88,37 +91,84 @@ class Evses(Controller):
         async with context.database.read() as connection:
             seen = sees(principal, Action.SEE_EVSES)
             evse = await reading.evse_named(connection, parse_evse_id(evse_id), seen)
-            live = await presented.live_by_evse(connection, [evse.id], at)
+            live = await live_by_evse(connection, [evse.id], at)
         return evse_view(evse, live.get(evse.id, []), context, at, principal)
 
-    @get(operation_id="listEvses", opt=needs(Action.SEE_EVSES), responses=refuses(body=False))
+    @get(
+        operation_id="listEvses",
+        opt=needs(Action.SEE_EVSES),
+        responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, body=False),
+    )
     async def list_(
         self,
         request: Request[Any, Any, Any],
         context: Context_,
         principal: Principal_,
         limit: paging.Limit = 100,
-        location_id: Annotated[
-            str | None, QueryParameter(name="locationId", description="at this location only")
-        ] = None,
+        evse_id: filters.EvseIds = None,
+        location_id: filters.LocationId = None,
+        country_code: filters.CountryCode = None,
+        party_id: filters.PartyId = None,
+        operator: filters.Operator = None,
         deployment_state: Annotated[
-            DeploymentState | None, QueryParameter(name="deploymentState", description="in this one only")
+            DeploymentState | None, QueryParameter(name="deploymentState", description="in this deployment state")
         ] = None,
+        actual_status: Annotated[
+            list[ActualStatus] | None,
+            QueryParameter(
+                name="actualStatus",
+                max_items=len(ActualStatus),
+                description="the charger last reported this, in OCPI's words, or any of several (repeat it)",
+            ),
+        ] = None,
+        presented: Annotated[
+            list[filters.PresentedWord] | None,
+            QueryParameter(
+                name="presented",
+                max_items=len(filters.PresentedWord),
+                description="shown as this, or as any of several (repeat it): the kind of the temporary status that is "
+                "shown, else the charger's own status in OCPI's words; `WITHHELD` in `STOCK`, `REMOVED` in "
+                "`DEPRECATED`. `BLOCKED` and `RESERVED` are found whoever says so",
+            ),
+        ] = None,
+        temporary_status: filters.Kinds = None,
+        active_at: filters.ActiveAt = None,
+        ending_within: filters.EndingWithin = None,
+        created_by: filters.CreatedBy = None,
+        updated_since: filters.UpdatedSince = None,
         cursor: paging.Cursor = None,
     ) -> Response[list[EvseView]]:
-        """List the EVSEs that the key is good for, in the order they were registered."""
+        """List the EVSEs that the key is good for, in the order they were registered.
+
+        All filters that are given must hold. `temporaryStatus`, `endingWithin` and `createdBy` speak of one temporary
+        status that the key may see and that is in effect now, or at `activeAt`, also where a stronger one is shown;
+        `presented` of what is shown now. `updatedSince` finds what was registered or reported otherwise, shown
+        otherwise, or had a temporary status planned, changed or ended since. Follow the `Link` with `rel="next"` until
+        there is none: whatever matches all the time is seen exactly once.
+        """
         at = context.clock.now()
-        wanted = reading.FleetQuery(
-            scope=principal.rights.scope,
-            location=text_in(location_id, "locationId"),
-            deployment=deployment_state,
-            after=paging.after(cursor),
-            limit=limit + 1,
-        )
+        where = filters.place(location_id, country_code, party_id)
         async with context.database.read() as connection:
-            found = await reading.fleet(connection, wanted)
+            wanted = reading.FleetQuery(
+                by=principal,
+                scope=principal.rights.scope,
+                evses=await filters.evse_keys(connection, evse_id, principal, Action.SEE_EVSES),
+                place=where,
+                operator=filters.operator(operator),
+                deployment=deployment_state,
+                actual=tuple(actual_status or ()),
+                shown=tuple(presented or ()),
+                in_effect=_in_effect(principal, at, temporary_status, active_at, ending_within, created_by),
+                updated_since=filters.instant(updated_since, "updatedSince"),
+                after=paging.after(cursor),
+                limit=limit + 1,
+            )
+            if presented:
+                found = await reading.fleet_showing(connection, wanted, at, context.settings.actual_status_max_age)
+            else:
+                found = await reading.fleet(connection, wanted)
             page = found[:limit]
-            live = await presented.live_by_evse(connection, [one.id for one in page], at)
+            live = await live_by_evse(connection, [one.id for one in page], at)
         more = paging.link(request, page[-1].id) if len(found) > limit else {}
         answer = [evse_view(one, live.get(one.id, []), context, at, principal) for one in page]
         return Response(answer, headers=more)
@@ -173,6 +223,27 @@ class ActualStatuses(Controller):
         # All are waited for, so that whatever becomes of one, the others' answers are told.
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         return [_result(one.evse_id, answer) for one, answer in zip(data, answers, strict=True)]
+
+
+def _in_effect(
+    principal: Principal,
+    at: datetime,
+    kinds: list[Kind] | None,
+    active_at: str | None,
+    ending_within: str | None,
+    created_by: str | None,
+) -> InEffect | None:
+    """What an EVSE must have in effect, if anything."""
+    if active_at is not None and ending_within is not None:
+        raise errors.MalformedValue("only what is in effect now ends within a while: leave it out", field="activeAt")
+    if kinds is None and active_at is None and ending_within is None and created_by is None:
+        return None
+    return InEffect(
+        at=filters.instant(active_at, "activeAt") or at,
+        kinds=tuple(kinds or ()),
+        ends_until=filters.until(ending_within, at),
+        created_by=filters.made_by(created_by, principal),
+    )
 
 
 def _submitted(one: ActualStatusOfOne, context: Context, principal: Principal) -> Future[commands.Reported]:

@@ -8,7 +8,7 @@ from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from app.api import paging
+from app.api import filters, paging
 from app.api.context import Context
 from app.api.entity_tags import (
     ETAG,
@@ -20,6 +20,7 @@ from app.api.entity_tags import (
 from app.api.guards import needs
 from app.api.idempotency import REPLAYED, answered_once, digest_of, response
 from app.api.problems import refuses
+from app.api.shapes import text_in
 from app.api.temporary_status_shapes import (
     NewTemporaryStatus,
     TemporaryStatusChanges,
@@ -38,7 +39,7 @@ from app.domain.temporary_status import State
 from app.store import reading
 from app.store.commands import ending
 from app.store.commands import temporary_statuses as commands
-from app.store.commands.asking import demand, sees
+from app.store.commands.asking import demand
 
 Context_ = NamedDependency[Context]
 Principal_ = NamedDependency[Principal]
@@ -101,34 +102,97 @@ class TemporaryStatuses(Controller):
         one = msgspec.json.decode(done.text, type=_Tagged)
         return response(done, etag(one.id, one.revision, one.state))
 
-    @get(operation_id="listTemporaryStatuses", opt=needs(Action.SEE), responses=refuses(body=False))
+    @get(
+        operation_id="listTemporaryStatuses",
+        opt=needs(Action.SEE),
+        responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, body=False),
+    )
     async def list_(
         self,
         request: Request[Any, Any, Any],
         context: Context_,
         principal: Principal_,
         limit: paging.Limit = 100,
-        evse_id: Annotated[str | None, QueryParameter(name="evseId", description="of this EVSE only")] = None,
+        evse_id: filters.EvseIds = None,
+        location_id: filters.LocationId = None,
+        country_code: filters.CountryCode = None,
+        party_id: filters.PartyId = None,
+        operator: filters.Operator = None,
+        temporary_status: filters.Kinds = None,
         active_only: Annotated[
-            bool, QueryParameter(name="activeOnly", description="only what is in effect now")
-        ] = True,
-        in_state: Annotated[State | None, QueryParameter(name="state", description="instead of activeOnly")] = None,
-        temporary_status: Annotated[
-            Kind | None, QueryParameter(name="temporaryStatus", description="of this kind only")
+            bool | None,
+            QueryParameter(
+                name="activeOnly",
+                description="`true`: only what is in effect now; `false`: also what is planned or over. Left out it is "
+                "`true`, unless `state`, `activeAt`, `from`, `to`, `endingWithin`, `updatedSince`, `createdBy`, `ref` "
+                "or `batchId` is given",
+            ),
+        ] = None,
+        in_state: Annotated[
+            State | None,
+            QueryParameter(name="state", description="planned, in effect or over now; counts instead of `activeOnly`"),
+        ] = None,
+        active_at: filters.ActiveAt = None,
+        from_: Annotated[
+            str | None,
+            QueryParameter(
+                name="from",
+                max_length=40,
+                description="in effect at some instant from this one on. With `to`: in the time between, of which this "
+                "is the first instant. What was ended early counts until then. RFC 3339; write `+` as `%2B`",
+            ),
+        ] = None,
+        to: Annotated[
+            str | None,
+            QueryParameter(
+                name="to", max_length=40, description="in effect at some instant before this one, which is after `from`"
+            ),
+        ] = None,
+        ending_within: filters.EndingWithin = None,
+        updated_since: filters.UpdatedSince = None,
+        created_by: filters.CreatedBy = None,
+        ref: Annotated[
+            str | None,
+            QueryParameter(name="ref", max_length=128, description="made under this reference, by whichever key"),
+        ] = None,
+        batch_id: Annotated[
+            str | None, QueryParameter(name="batchId", max_length=64, description="planned by the call with this id")
         ] = None,
         cursor: paging.Cursor = None,
     ) -> Response[list[TemporaryStatusView]]:
-        """List temporary statuses, oldest first: those in effect now, unless `state` or `activeOnly=false` is given.
+        """List temporary statuses, oldest first: those in effect now, unless a filter asks for other times.
 
-        A client's key lists what was made with it, the others everything where the key is good for.
+        All filters that are given must hold. A client's key lists what was made with it, the others everything where
+        the key is good for, and their own. Follow the `Link` with `rel="next"` until there is none: whatever matches
+        all the time is seen exactly once, also while others write. What merely expires is not updated by that:
+        `updatedSince` tells of it when it was last changed, and its `validTo` says since when it is over.
         """
         at = context.clock.now()
+        begin, end = filters.instant(from_, "from"), filters.instant(to, "to")
+        if begin is not None and end is not None and end <= begin:
+            raise errors.MalformedValue("to must be after from", field="to")
+        elsewhen = (active_at, from_, to, ending_within, updated_since, created_by, ref, batch_id)
         async with context.database.read() as connection:
             wanted = reading.TemporaryQuery(
                 by=principal,
-                evses=(await _evse_key(connection, evse_id, principal),) if evse_id is not None else (),
-                state=in_state or (State.ACTIVE if active_only else None),
-                kind=temporary_status,
+                evses=await filters.evse_keys(connection, evse_id, principal, Action.SEE),
+                place=filters.place(location_id, country_code, party_id),
+                operator=filters.operator(operator),
+                kinds=tuple(temporary_status or ()),
+                state=_state(
+                    in_state,
+                    ending_within,
+                    active_only=active_only,
+                    any_time=any(one is not None for one in elsewhen),
+                ),
+                active_at=filters.instant(active_at, "activeAt"),
+                shares_from=begin,
+                shares_until=end,
+                ends_until=filters.until(ending_within, at),
+                updated_since=filters.instant(updated_since, "updatedSince"),
+                created_by=filters.made_by(created_by, principal),
+                ref=filters.reference(ref),
+                batch=text_in(batch_id, "batchId"),
                 after=paging.after(cursor),
                 limit=limit + 1,
             )
@@ -213,8 +277,17 @@ class TemporaryStatuses(Controller):
         return [view(one.one, one.evse, one.at) for one in await context.writer.run(command)]
 
 
-async def _evse_key(connection: Any, evse_id: str, principal: Principal) -> int:
-    return (await reading.evse_named(connection, parse_evse_id(evse_id), sees(principal, Action.SEE))).id
+def _state(
+    in_state: State | None, ending_within: str | None, *, active_only: bool | None, any_time: bool
+) -> State | None:
+    """Which state is meant: what is not said means what is in effect now, unless another filter speaks of times."""
+    if ending_within is not None:
+        if in_state not in {None, State.ACTIVE}:
+            raise errors.MalformedValue("only what is active ends within a while: leave out state", field="state")
+        return State.ACTIVE
+    if in_state is not None:
+        return in_state
+    return State.ACTIVE if active_only or (active_only is None and not any_time) else None
 
 
 def _number(temporary_id: str) -> int:

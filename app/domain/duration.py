@@ -1,4 +1,4 @@
-"""Durations as ISO 8601 writes them: `PT12H`, `P90D`."""
+"""Durations as ISO 8601 writes them, `PT12H` or `P90D`, and as people do: `12h`, `90d`."""
 
 import re
 from datetime import timedelta
@@ -9,6 +9,7 @@ from app.domain.errors import MalformedValue
 LONGEST: Final = timedelta(days=3650)
 
 _ISO: Final = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})S)?)?", re.ASCII)
+_SHORT: Final = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?", re.ASCII)
 _UNITS: Final = (("D", 86400), ("H", 3600), ("M", 60), ("S", 1))
 
 
@@ -21,6 +22,25 @@ def parse_duration(text: str) -> timedelta:
     match = _ISO.fullmatch(text)
     if match is None or not any(match.groups()):
         raise MalformedValue("not an ISO 8601 duration such as PT90M, PT12H or P90D")
+    return _sum_of(match)
+
+
+def read_duration(text: str) -> timedelta:
+    """Read a duration in either form, longer than nothing.
+
+    Raises:
+        MalformedValue: it is not one, nothing at all, or longer than ten years.
+    """
+    match = _SHORT.fullmatch(text) or _ISO.fullmatch(text)
+    if match is None or not any(match.groups()):
+        raise MalformedValue("not a duration such as 30m, 2h, 1d12h or PT30M")
+    duration = _sum_of(match)
+    if not duration:
+        raise MalformedValue("a duration is longer than nothing")
+    return duration
+
+
+def _sum_of(match: re.Match[str]) -> timedelta:
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     if duration > LONGEST:

@@ -7,6 +7,7 @@ import time
 from typing import Any, Final
 
 from sqlalchemy import URL, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -15,6 +16,14 @@ BUSY_TIMEOUT_MS = 10_000  #: only for outsiders, such as a command beside a runn
 CONNECT_SECONDS = 10.0  #: for a new connection to PostgreSQL
 COMMAND_SECONDS = 60.0  #: for a statement there; longer only if its host has vanished
 PING_SECONDS = 5.0  #: for an answer of one that was connected before
+
+
+class Hinting(SQLiteCompiler):
+    """Says to SQLite which index a query is made for (`Select.with_hint`), which the library leaves out for it."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:  # noqa: ARG002
+        return text
+
 
 # Parameters are hidden in errors, which end up in logs: among them are reasons, references and digests.
 
@@ -33,6 +42,8 @@ def sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
     )
+    for engine in (writer, reader):
+        engine.dialect.statement_compiler = Hinting
 
     @event.listens_for(writer.sync_engine, "connect")
     @event.listens_for(reader.sync_engine, "connect")

@@ -41,12 +41,13 @@ def chosen(evse_id: EvseId, same_key: Collection[Evse]) -> Evse | None:
 
 
 def live_temporary(evses: Iterable[int] | Select[Any], at: datetime) -> ColumnElement[bool]:
-    """The condition for the temporary statuses of these EVSEs that are not over at `at`."""
-    return and_(
-        _temporary.c.evse.in_(evses if isinstance(evses, Select) else list(evses)),
-        _temporary.c.ended_at.is_(None),
-        or_(_temporary.c.valid_to.is_(None), _temporary.c.valid_to > at),
-    )
+    """The condition for the temporary statuses of these EVSEs that are not over at `at`.
+
+    Each half by itself is a range of the index, so that what is over is passed by unread, however much that is.
+    """
+    its = _temporary.c
+    of = its.evse.in_(evses if isinstance(evses, Select) else list(evses))
+    return or_(*(and_(of, its.ended_at.is_(None), end) for end in (its.valid_to.is_(None), its.valid_to > at)))
 
 
 def of_owners(

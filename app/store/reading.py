@@ -1,50 +1,29 @@
 """What the API and the command line read. Presented statuses are derived, so a read after a write shows the write."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import EvseNotFound, TemporaryStatusNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId
-from app.domain.permission import sees_others
-from app.domain.principal import COMMAND_LINE, Principal
-from app.domain.scope import EVERYTHING, Scope
-from app.domain.status import DeploymentState, Kind
-from app.domain.temporary_status import State, TemporaryStatus
+from app.domain.presentation import present
+from app.domain.temporary_status import TemporaryStatus
 from app.store.finding import chosen, everybody
-from app.store.presented import evses_by_id
-from app.store.reach import covered
+from app.store.fleet_lists import FleetQuery, fleet_page
+from app.store.presented import evses_by_id, live_by_evse
 from app.store.rows import evse_from, temporary_status_from
 from app.store.tables import metadata
+from app.store.temporary_lists import TemporaryQuery, temporary_page
+
+__all__ = ["FleetQuery", "TemporaryQuery"]  # what is asked with; the functions below need no mention
 
 _evse = metadata.tables["evse"]
 _temporary = metadata.tables["temporary_status"]
-
-
-class TemporaryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which temporary statuses are wanted, of those that `by` may see. `after` is the id of the last one before."""
-
-    by: Principal = COMMAND_LINE
-    evses: tuple[int, ...] = ()
-    state: State | None = None
-    kind: Kind | None = None
-    after: int = 0
-    limit: int = 100
-
-
-class FleetQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which EVSEs are wanted, of those in `scope`. `after` is the key of the last one on the page before."""
-
-    scope: Scope = EVERYTHING
-    location: str | None = None
-    deployment: DeploymentState | None = None
-    after: int = 0
-    limit: int = 100
 
 
 async def evse_named(connection: AsyncConnection, evse_id: EvseId, seen: Callable[[Evse], bool] = everybody) -> Evse:
@@ -61,14 +40,49 @@ async def evse_named(connection: AsyncConnection, evse_id: EvseId, seen: Callabl
     return found
 
 
+async def evses_named(
+    connection: AsyncConnection, evse_ids: Sequence[EvseId], seen: Callable[[Evse], bool] = everybody
+) -> list[Evse]:
+    """Find the registered EVSEs that written EVSE IDs name, among those that are `seen`, each once.
+
+    Raises:
+        EvseNotFound: one of them names none.
+        AmbiguousEvse: one names several, as the separators are missing.
+    """
+    query = select(_evse).where(_evse.c.evse_id_key.in_({one.key for one in evse_ids}))
+    same_key: dict[str | None, list[Evse]] = {}
+    for row in (await connection.execute(query)).mappings():
+        if seen(one := evse_from(row)):
+            same_key.setdefault(one.key, []).append(one)
+    found: dict[int, Evse] = {}
+    for evse_id in evse_ids:
+        named = chosen(evse_id, same_key.get(evse_id.key, []))
+        if named is None:
+            raise EvseNotFound(f"no EVSE {evse_id.written} is registered", field="evseId")
+        found[named.id] = named
+    return list(found.values())
+
+
 async def fleet(connection: AsyncConnection, wanted: FleetQuery) -> list[Evse]:
-    query = select(_evse).where(_evse.c.id > wanted.after, covered(wanted.scope))
-    if wanted.location is not None:
-        query = query.where(_evse.c.location == wanted.location)
-    if wanted.deployment is not None:
-        query = query.where(_evse.c.deployment_state == wanted.deployment.value)
-    rows = await connection.execute(query.order_by(_evse.c.id).limit(wanted.limit))
-    return [evse_from(row) for row in rows.mappings()]
+    """A page of EVSEs in the order of registration; not by what is `shown`, for which there is `fleet_showing`."""
+    return [evse_from(row) for row in await fleet_page(connection, wanted, None)]
+
+
+async def fleet_showing(
+    connection: AsyncConnection, wanted: FleetQuery, at: datetime, max_age: timedelta | None
+) -> list[Evse]:
+    """The same by what is `shown` at `at`: what nobody has looked at yet is derived, as for one EVSE alone."""
+    found: list[Evse] = []
+    while True:
+        page = [evse_from(row) for row in await fleet_page(connection, wanted, at)]
+        live = await live_by_evse(connection, [one.id for one in page], at)
+        for one in page:
+            shown = present(one.deployment, one.actual(max_age), live.get(one.id, []), at)
+            if shown.what.value in wanted.shown:
+                found.append(one)
+        if len(page) < wanted.limit or len(found) >= wanted.limit:
+            return found[: wanted.limit]
+        wanted = msgspec.structs.replace(wanted, after=page[-1].id)
 
 
 async def temporary_status(connection: AsyncConnection, temporary_id: int) -> tuple[TemporaryStatus, Evse]:
@@ -99,51 +113,16 @@ async def by_ref(connection: AsyncConnection, owner: str, ref: str) -> tuple[Tem
 async def temporary_statuses(
     connection: AsyncConnection, wanted: TemporaryQuery, at: datetime
 ) -> list[tuple[TemporaryStatus, Evse]]:
-    """A page of temporary statuses, oldest first. What `state` means is the domain's; this only says it in SQL.
-
-    A page is full of what may be seen. Its own everybody sees, also where they are not good for any more; so whoever
-    sees those of others, but not everywhere, is asked for twice, each time by an index.
-    """
-    by, scope = wanted.by, wanted.by.rights.scope
-    query = select(_temporary).where(_temporary.c.id > wanted.after)
-    if wanted.evses:
-        query = query.where(_temporary.c.evse.in_(wanted.evses))
-    if wanted.kind is not None:
-        query = query.where(_temporary.c.kind == wanted.kind.value)
-    if wanted.state is not None:
-        query = query.where(in_state(wanted.state, at))
-    query = query.order_by(_temporary.c.id).limit(wanted.limit)
-    own = query.where(_temporary.c.created_by == by.id)
-    if not sees_others(by):
-        return await _with_evses(connection, own)
-    if scope.is_everything:
-        return await _with_evses(connection, query)
-    within = query.join(_evse, _evse.c.id == _temporary.c.evse).where(covered(scope))
-    found = {one.id: (one, evse) for each in (own, within) for one, evse in await _with_evses(connection, each)}
-    return [found[key] for key in sorted(found)][: wanted.limit]
-
-
-def in_state(state: State, at: datetime) -> ColumnElement[bool]:
-    """Say in SQL what `TemporaryStatus.state` says in Python; a property test holds the two together."""
-    row = _temporary.c
-    begun = row.valid_from <= at
-    over = or_(
-        and_(row.valid_to.is_not(None), row.valid_to <= at),
-        and_(row.ended_at.is_not(None), or_(row.ended_at <= at, row.ended_at <= row.valid_from)),
-    )
-    match state:
-        case State.PLANNED:
-            return and_(~begun, ~over)
-        case State.ACTIVE:
-            return and_(begun, ~over)
-        case State.ENDED:
-            return over
+    """A page of temporary statuses, oldest first. A page is full of what may be seen."""
+    return await _beside(connection, await temporary_page(connection, wanted, at))
 
 
 async def _with_evses(connection: AsyncConnection, query: Select[Any]) -> list[tuple[TemporaryStatus, Evse]]:
-    found: Sequence[TemporaryStatus] = [
-        temporary_status_from(row) for row in (await connection.execute(query)).mappings()
-    ]
+    return await _beside(connection, (await connection.execute(query)).mappings())
+
+
+async def _beside(connection: AsyncConnection, rows: Iterable[RowMapping]) -> list[tuple[TemporaryStatus, Evse]]:
+    found: Sequence[TemporaryStatus] = [temporary_status_from(row) for row in rows]
     evses = await evses_by_id(connection, {one.evse for one in found})
     return [(one, evses[one.evse]) for one in found]
 

@@ -55,6 +55,11 @@ class EvseRow(SQLModel, table=True):
         _partial("uq_evse_evse_id", "evse_id", where="deployment_state <> 'DEPRECATED'", unique=True),
         Index("ix_evse_evse_id_key", "evse_id_key"),
         Index("ix_evse_location_country_party", "location", "country", "party"),
+        # For lists, which go by the key: what is rarely said of many, and then a page of it.
+        Index("ix_evse_operator_id", "operator", "id"),
+        Index("ix_evse_deployment_state_id", "deployment_state", "id"),
+        Index("ix_evse_actual_status_id", "actual_status", "id"),
+        Index("ix_evse_updated_at", "updated_at"),
         _partial("ix_evse_operator", "operator", where="deployment_state = 'PRODUCTION'"),
         _partial("ix_evse_operator_stock", "operator", where="deployment_state = 'STOCK'"),
         _one_of("deployment_state", DeploymentState),
@@ -129,6 +134,12 @@ class TemporaryStatusRow(SQLModel, table=True):
             postgresql_where=text("braked AND ended_at IS NULL"),
         ),
         _partial("ix_temporary_status_batch", "batch", "id", where="batch IS NOT NULL"),
+        _partial("ix_temporary_status_ref_id", "ref", "id", where="ref IS NOT NULL"),
+        Index("ix_temporary_status_operator_id", "operator", "id"),
+        Index("ix_temporary_status_kind_id", "kind", "id"),
+        Index("ix_temporary_status_updated_at", "updated_at"),
+        # With the ends, so that what was over by then is passed by without a look at its row.
+        Index("ix_temporary_status_span_valid_from", "span", "valid_from", "valid_to", "ended_at"),
         _one_of("kind", Kind),
         _one_of("applies_when", AppliesWhen),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),
@@ -153,13 +164,18 @@ class TemporaryStatusRow(SQLModel, table=True):
     end_reason: str | None = None
     braked: bool = _filled("false")  #: whether a key below operations made it
     batch: str | None = None  #: the call that planned it together with others
+    span: int = _filled("0")  #: hours within which it is over, in steps, see `store/spans.py`; 0: nobody knows
 
 
 class PresentedRow(SQLModel, table=True):
     """What is shown for each EVSE, and when to look again (`recheck_at`, the only cursor of the clockwork)."""
 
     __tablename__ = "presented"
-    __table_args__ = (_partial("ix_presented_recheck_at", "recheck_at", where="recheck_at IS NOT NULL"),)
+    __table_args__ = (
+        _partial("ix_presented_recheck_at", "recheck_at", where="recheck_at IS NOT NULL"),
+        Index("ix_presented_what_evse", "what", "evse"),
+        Index("ix_presented_last_updated", "last_updated"),
+    )
 
     evse: int = _evse(primary=True)
     what: str  #: such as `kind:MAINTENANCE`, `actual:AVAILABLE` or `gate:WITHHELD`

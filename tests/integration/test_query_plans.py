@@ -15,6 +15,8 @@ from app.domain.partner import Partner
 from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import EVERYTHING, Scope
+from app.domain.status import ActualStatus, DeploymentState, Kind
+from app.domain.temporary_status import State
 from app.domain.whole import Whole
 from app.store import batched_brakes, deliveries, explanations, partners, presented, reading, stock, wholes
 from app.store.batch import Batch
@@ -22,6 +24,7 @@ from app.store.batched_answers import BatchedAnswers
 from app.store.batched_references import BatchedReferences
 from app.store.database import Database
 from app.store.due import mark_due
+from app.store.fleet_lists import InEffect
 from app.store.needs import Needs
 from app.store.rows import delivery_values
 from app.store.tables import metadata
@@ -33,6 +36,7 @@ from tests.integration.test_clockwork import make_fleet
 Query: TypeAlias = Callable[[AsyncConnection, Partner], Awaitable[Any]]
 COUNT: Final = 2000
 SECOND: Final = timedelta(seconds=1)
+DAY: Final = timedelta(days=1)
 
 
 @pytest.fixture
@@ -179,6 +183,30 @@ async def list_of_operator(connection: AsyncConnection, _partner: Partner) -> No
     assert len(await reading.temporary_statuses(connection, wanted, START)) == 3
 
 
+def listed(index: str, on_sqlite: str, on_postgresql: str, **wanted: Any) -> tuple[Query, str, str, str]:
+    """A list of temporary statuses of which little is there beside much that is not wanted."""
+
+    async def query(connection: AsyncConnection, _partner: Partner) -> None:
+        assert await reading.temporary_statuses(connection, reading.TemporaryQuery(after=7, **wanted), START) == []
+
+    query.__name__ = str(wanted)
+    return query, index, on_sqlite, on_postgresql
+
+
+def fleet_listed(index: str, on_sqlite: str, on_postgresql: str, **wanted: Any) -> tuple[Query, str, str, str]:
+    """The same of EVSEs."""
+
+    async def query(connection: AsyncConnection, _partner: Partner) -> None:
+        asked = reading.FleetQuery(after=7, **wanted)
+        if asked.shown:
+            assert await reading.fleet_showing(connection, asked, START - HOUR, None) == []
+        else:
+            assert await reading.fleet(connection, asked) == []
+
+    query.__name__ = str(wanted)
+    return query, index, on_sqlite, on_postgresql
+
+
 async def fleet_at_sites(connection: AsyncConnection, _partner: Partner) -> None:
     scope = Scope(sites=(("DE", "ABC", "LOC1"), ("DE", "ABC", "LOC2"), ("DE", "XYZ", "LOC1")), evses=(4711,))
     assert await reading.fleet(connection, reading.FleetQuery(scope=scope)) == []
@@ -247,7 +275,7 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (references, "uq_reference_owner_ref", "(owner=? AND ref=?)", "Index Cond: "),
     (answers, "uq_idempotency_owner_key", "(owner=? AND key=?)", "Index Cond: "),
     (owe_active_anew, "presented", "(partner=? AND evse", "Index Cond: "),
-    (list_own, "ix_temporary_status_created_by_id", "(created_by=? AND id>?)", "Index Cond: (((created_by)::text = "),
+    (list_own, "ix_temporary_status_created_by_id", "(created_by=? AND id>?)", "Index Cond: ((created_by = "),
     (list_at_sites, "ix_evse_location_country_party", "(evse=? AND id>?)", "Index Cond: ((evse = evse.id) AND (id > "),
     (
         list_of_operator,
@@ -260,6 +288,56 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
         "ix_evse_location_country_party",
         "(location=? AND country=? AND party=?",
         "Index Cond: (((location)::text = ANY",
+    ),
+    *(
+        listed("ix_temporary_status_span_valid_from", on_sqlite, "Index Cond: ((span = ", **wanted)
+        for on_sqlite, wanted in (
+            ("(span=? AND valid_from>? AND valid_from<?)", {"state": State.ACTIVE}),
+            ("(span=? AND valid_from>? AND valid_from<?)", {"active_at": START - DAY}),
+            ("(span=? AND valid_from>? AND valid_from<?)", {"shares_from": START - DAY, "shares_until": START}),
+        )
+    ),
+    listed(
+        "temporary_status",
+        "ix_temporary_status_live (evse=? AND valid_to>?)",
+        "(evse = ANY",
+        evses=(7, 8),
+        state=State.ACTIVE,
+    ),
+    listed(
+        "ix_temporary_status_created_by_live",
+        "(created_by=? AND valid_to>?)",
+        "Index Cond: (((created_by)::text = ",
+        created_by="nobody",
+        state=State.ACTIVE,
+    ),
+    listed(
+        "ix_temporary_status_updated_at", "(updated_at>?)", "Index Cond: (updated_at >= ", updated_since=START + DAY
+    ),
+    listed("ix_temporary_status_ref_id", "(ref=? AND id>?)", "Index Cond: ((ref = ", ref="r"),
+    listed("ix_temporary_status_batch", "(batch=? AND id>?)", "Index Cond: ((batch = ", batch="b"),
+    listed("ix_temporary_status_operator_id", "(operator=? AND id>?)", "Index Cond: ((operator = ", operator="DENOT"),
+    listed("ix_temporary_status_kind_id", "(kind=? AND id>?)", "Index Cond: ((kind = ", kinds=(Kind.COMMISSIONING,)),
+    fleet_listed("ix_presented_what_evse", "(what=? AND evse>?)", "Index Cond: ((what = ", shown=("PLANNED",)),
+    fleet_listed("ix_evse_updated_at", "(updated_at>?)", "Index Cond: (updated_at >= ", updated_since=START + DAY),
+    fleet_listed("ix_evse_operator_id", "(operator=? AND id>?)", "Index Cond: ((operator = ", operator="DENOT"),
+    fleet_listed(
+        "ix_evse_actual_status_id",
+        "(actual_status=? AND id>?)",
+        "Index Cond: ((actual_status = ",
+        actual=(ActualStatus.PLANNED,),
+    ),
+    fleet_listed(
+        "ix_evse_deployment_state_id",
+        "(deployment_state=? AND id>?)",
+        "Index Cond: ((deployment_state = ",
+        deployment=DeploymentState.STOCK,
+    ),
+    fleet_listed(
+        "ix_temporary_status_span_valid_from",
+        "(span=? AND valid_from>? AND valid_from<?)",
+        "Index Cond: ((span = ",
+        in_effect=InEffect(at=START - DAY),
     ),
 ]
 

@@ -20,6 +20,7 @@ from app.store.presented import live_by_evse
 from app.store.reading import FleetQuery, TemporaryQuery
 from app.store.rows import temporary_status_values
 from app.store.tables import metadata
+from app.store.temporary_lists import Place
 from app.store.writer import Writer
 from tests.builders import BOOKING, EVSE, HOUR, MINUTE, SENSOR, plan, plan_by_ref, register, stored
 from tests.clock import START, FrozenClock
@@ -118,7 +119,7 @@ async def test_a_list_can_be_narrowed_down(database: Database, writer: Writer) -
     await writer.run(End(SENSOR, ended.id))
     assert await ids(database) == [blocked.id, reserved.id, other.id, ended.id]
     assert await ids(database, evses=(first.id,)) == [blocked.id, reserved.id, ended.id]
-    assert await ids(database, evses=(first.id, second.id), kind=Kind.RESERVED) == [reserved.id, other.id]
+    assert await ids(database, evses=(first.id, second.id), kinds=(Kind.RESERVED,)) == [reserved.id, other.id]
     assert await ids(database, state=State.ACTIVE) == [blocked.id, other.id]
     assert await ids(database, state=State.PLANNED, evses=(first.id,)) == [reserved.id]
     assert await ids(database, state=State.ENDED) == [ended.id]
@@ -218,10 +219,10 @@ async def test_the_fleet_comes_in_pages_and_can_be_narrowed_down(database: Datab
             return [str(one.evse_id)[-1] for one in await reading.fleet(connection, FleetQuery(**wanted))]
 
     assert await names() == [*"0123456"]
-    assert await names(location="LOC1") == [*"0123"]
+    assert await names(place=Place(location="LOC1")) == [*"0123"]
     assert await names(deployment=DeploymentState.STOCK) == [*"135"]
-    assert await names(location="LOC1", deployment=DeploymentState.STOCK) == [*"13"]
-    assert await names(location="LOC2") == []
+    assert await names(place=Place(location="LOC1"), deployment=DeploymentState.STOCK) == [*"13"]
+    assert await names(place=Place(location="LOC2")) == []
     async with database.read() as connection:
         first = await reading.fleet(connection, FleetQuery(limit=4))
     assert await names(after=first[-1].id, limit=4) == [*"456"]

@@ -8,19 +8,17 @@ from litestar import Litestar
 from tests.integration.api.calls import Client
 
 METHODS = {"get", "put", "post", "patch", "delete"}
+#: What both lists are filtered by.
+COMMON = {
+    *("evseId", "locationId", "countryCode", "partyId", "operator", "temporaryStatus", "activeAt", "endingWithin"),
+    *("createdBy", "updatedSince", "limit", "cursor"),
+}
 EXPECTED = {
-    ("get", "/v2/temporary-evse-statuses"): {"evseId", "activeOnly", "state", "temporaryStatus", "limit", "cursor"},
+    ("get", "/v2/temporary-evse-statuses"): COMMON | {"activeOnly", "state", "from", "to", "ref", "batchId"},
     ("delete", "/v2/temporary-evse-statuses"): {"evseId", "temporaryStatus", "includePlanned"},
     ("delete", "/v2/temporary-evse-statuses/by-ref/{ref}"): {"sourceVersion", "sourceUpdatedAt"},
-    ("get", "/v2/events"): {
-        "evseId",
-        "locationId",
-        "operator",
-        "snapshot",
-        "lastEventId",
-        "closeAfter",
-    },
-    ("get", "/v2/evses"): {"locationId", "deploymentState", "limit", "cursor"},
+    ("get", "/v2/events"): {"evseId", "locationId", "operator", "snapshot", "lastEventId", "closeAfter"},
+    ("get", "/v2/evses"): COMMON | {"deploymentState", "actualStatus", "presented"},
     ("get", "/v2/partners/{name}/deliveries"): {"owedOnly", "limit", "cursor"},
     ("get", "/v2/partners/{name}/attempts"): {"limit"},
 }
