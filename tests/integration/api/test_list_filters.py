@@ -123,7 +123,7 @@ async def test_evses_are_found_by_what_is_asked(
         ({"endingWithin": "30m"}, [EVSE]),
         ({"createdBy": theirs}, [THIRD]),
         ({"createdBy": theirs, "temporaryStatus": "MAINTENANCE"}, []),
-        ({"updatedSince": "2026-03-01T08:30:00.001Z"}, []),
+        ({"updatedSince": "2026-03-01T08:31:00Z"}, []),
     ]
     for query, expected in cases:
         with subtests.test(**query):
