@@ -79,11 +79,16 @@ async def warm_start() -> AsyncGenerator[WarmStart]:
         await process.wait()
 
 
-def _main() -> None:
+def import_everything() -> None:
+    """Import what a process of ours will need, and begin nothing."""
     for name in _IMPORTED_LATER:
         importlib.import_module(name)
     importlib.import_module("app.cli")
     assert threading.active_count() == 1  # a fork would have none of the others
+
+
+def _main() -> None:
+    import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     forked = []
     for line in sys.stdin.buffer:
