@@ -35,7 +35,7 @@ Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wro
 
 \b
 Settings come from the environment: EVSE_STATUS_DATABASE_URL (default sqlite:///evse-status.db),
-EVSE_STATUS_SECRET_KEY and more; the README lists them all.
+EVSE_STATUS_SECRET_KEY and more; docs/settings.md lists them all.
 
 \b
 Start here:

@@ -40,7 +40,7 @@ def settings_from_environment() -> Settings:
     """
     unknown = [name for name in os.environ if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in _KNOWN]
     if unknown:
-        raise click.ClickException(f"no such setting: {', '.join(sorted(unknown))}; the README lists them")
+        raise click.ClickException(f"no such setting: {', '.join(sorted(unknown))}; docs/settings.md lists them")
     try:
         return Settings()
     except ValidationError as error:
