@@ -8,7 +8,7 @@ PYTEST  = $(BIN)/python -m pytest
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-alone test-long test-pooled check format openapi pins clean
+.PHONY: help setup demo serve test test-alone test-long test-pooled check format openapi docs docs-tables pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ format: $(STAMP) ## put the code into shape
 
 openapi: $(STAMP) ## write openapi/openapi.json anew
 	$(BIN)/evse-status openapi > openapi/openapi.json
+
+docs: $(STAMP) ## the documentation as a site, in build/site
+	@$(BIN)/python -m tests.documentation.site build
+
+docs-tables: $(STAMP) ## write the tables of the documentation anew, from the code
+	$(BIN)/python -m tests.documentation.tables
 
 pins: ## compile requirements/*.in into hashed pins (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
