@@ -59,6 +59,7 @@ docs: $(STAMP) ## the documentation as a site, in build/site
 
 docs-tables: $(STAMP) ## write the tables of the documentation anew, from the code
 	$(BIN)/python -m tests.documentation.tables
+	$(BIN)/python -m tests.operations_tables
 
 pins: ## compile requirements/*.in into hashed pins (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

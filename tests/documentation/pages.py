@@ -18,12 +18,6 @@ ELSEWHERE: Final = {
     "CHANGELOG.md": "changelog.md",
     "DECISIONS.md": "decisions.md",
 }
-#: Pages that are linked and in the navigation before they are written. Empty once they are.
-AWAITED: Final = frozenset(
-    f"docs/{name}.md"
-    for name in ("lists", "events", "bulk", "command-line", "moving-and-backup", "installing", "operations")
-)
-
 _FENCE: Final = re.compile(r"^ *```(\w*)")
 _MARKER: Final = re.compile(r"^<!-- (refused|output) -->$")
 _HEADING: Final = re.compile(r"^#{1,6} (.+)$")

@@ -12,7 +12,7 @@ from pathlib import Path
 from posixpath import normpath, relpath
 from typing import Final
 
-from tests.documentation.pages import AWAITED, DOCS, ELSEWHERE, ROOT, documentation, links, name_of
+from tests.documentation.pages import DOCS, ELSEWHERE, ROOT, documentation, links, name_of
 
 CONFIGURATION: Final = ROOT / "zensical.toml"
 
@@ -28,9 +28,6 @@ def build(folder: Path) -> Path:
     shutil.copytree(DOCS, laid_out / "docs")
     for page in documentation():
         _put(laid_out / "docs" / _on_site(name_of(page)), _with_links_of_the_site(page, laid_out / "docs"))
-    for name in AWAITED:
-        if not (ROOT / name).exists():
-            _put(laid_out / name, f"# {Path(name).stem}\n\nThis page is being written.\n")
     shutil.copy(CONFIGURATION, laid_out)
     built = subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--strict"],

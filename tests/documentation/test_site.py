@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.documentation.pages import AWAITED, DOCS, ELSEWHERE, ROOT, documentation, headings, links, name_of
+from tests.documentation.pages import DOCS, ELSEWHERE, documentation, headings, links, name_of
 from tests.documentation.site import CONFIGURATION, SiteNotBuilt, build
 
 _FETCHED = {"src", "srcset", "poster", "data"}  #: attributes that make a browser fetch something
@@ -29,8 +29,6 @@ def test_every_link_leads_somewhere():
             if ":" in path:
                 continue
             target = (page.parent / path).resolve() if path else page
-            if target.is_relative_to(ROOT) and name_of(target) in AWAITED:
-                continue
             if not target.exists() or (anchor and anchor not in headings(target.read_text())):
                 broken.append(f"{name_of(page)}:{link.line}: {link.to}")
 
@@ -39,7 +37,6 @@ def test_every_link_leads_somewhere():
 
 def test_every_page_is_in_the_navigation_and_can_be_come_to_from_the_start():
     there = {page.relative_to(DOCS).as_posix() for page in DOCS.glob("*.md")} | set(ELSEWHERE.values())
-    there |= {name.removeprefix("docs/") for name in AWAITED}
     named = list(_leaves(tomllib.loads(CONFIGURATION.read_text())["project"]["nav"]))
 
     assert sorted(named) == sorted(there)
@@ -54,11 +51,6 @@ def test_every_page_is_in_the_navigation_and_can_be_come_to_from_the_start():
         }
         ahead |= {one for one in to if one.suffix == ".md" and one.is_file()} - seen
     assert set(documentation()) <= seen
-
-
-def test_what_is_awaited_is_not_there_yet():
-    """Once a page is written it is a page like any other: take it from the list."""
-    assert not [name for name in AWAITED if (ROOT / name).exists()]
 
 
 def test_the_site_fetches_nothing_from_elsewhere(site: Path):
@@ -89,7 +81,6 @@ def test_every_link_of_the_site_leads_somewhere(site: Path):
 
 
 def test_a_link_that_leads_nowhere_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tests.documentation.site.AWAITED", frozenset())
     bad = tmp_path / "docs"
     bad.mkdir()
     (bad / "index.md").write_text("# Start\n\n[nowhere](nowhere.md)\n")

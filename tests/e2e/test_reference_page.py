@@ -88,7 +88,8 @@ async def test_without_a_browser_everything_it_needs_is_there_and_what_is_not_is
 
 
 def test_what_is_from_others_is_as_they_published_it() -> None:
-    listed = dict(reversed(line.split("  ")) for line in (VENDORED / "SHA256SUMS").read_text().splitlines())
+    lines = [line.split("  ") for line in (VENDORED / "SHA256SUMS").read_text().splitlines()]
+    listed = {name: digest for digest, name in lines}
     there = {
         str(file.relative_to(VENDORED)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in VENDORED.glob("*/*")

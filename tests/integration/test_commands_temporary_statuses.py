@@ -77,6 +77,8 @@ async def test_what_is_planned_is_stored_as_asked(database: Database, writer: Wr
         "ended_by": None,
         "end_reason": None,
         "braked": True,
+        "batch": None,
+        "span": 1,
     }
 
 

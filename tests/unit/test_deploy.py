@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from app.cli import group
 from app.main import VERSION

@@ -23,7 +23,7 @@ from tests.integration.moving import counted, exported, fill
 async def taken_in(file: io.BytesIO, admin: Client, *, dry_run: bool = False) -> dict[str, dict[str, int]]:
     file.seek(0)
     importing.checked(file)
-    with AtUrl(Calling(admin, remote=True), START, dry_run=dry_run) as target:
+    with AtUrl(Calling(admin), START, dry_run=dry_run) as target:
         await target.look_around()
         return counted(await importing.take_in(file, target))
 
@@ -85,7 +85,7 @@ async def test_what_the_api_exports_can_be_read(service: Service, admin: Client)
     made = await plan(service.writer, valid_from=START + HOUR, reason="x")
     out = io.BytesIO()
     header = moving_file.Header(moving_file.FORMAT, 1, "", "test", "api")
-    counts = await write(out, header, of_api(Calling(admin, remote=True)))
+    counts = await write(out, header, of_api(Calling(admin)))
     assert (counts.evses, counts.temporary_statuses) == (1, 1)
     out.seek(0)
     moving_file.read_header(out)
