@@ -1,19 +1,16 @@
 """`evse-status end`."""
 
 from collections.abc import Sequence
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any
 
 import click
 
+from app.cli.batches import UNASKED, confirmed, end_batch
 from app.cli.calling import Calling, at_url, calling
 from app.cli.listing import PATH, everything_of, show
 from app.cli.opening import as_json, print_json, runs
 from app.domain.status import Kind
 from app.domain.temporary_status import State
-
-#: More than that are ended only if somebody says yes.
-UNASKED: Final = 10
 
 
 @click.command(
@@ -60,11 +57,14 @@ async def end(
     if (status or planned) and evse is None:
         raise click.UsageError("--status and --planned go with --evse")
     async with calling(url, key) as api:
-        found = await _found(api, ids, evse, batch, status, planned=planned)
+        if batch is not None:
+            await end_batch(api, batch, output, dry_run=dry_run, yes=yes)
+            return
+        found = await _found(api, ids, evse, status, planned=planned)
         there = [one for one in found if one["state"] != State.ENDED]
         if not dry_run:
-            _confirmed(len(there), yes=yes)
-            found = await _ended(api, there, evse, batch, status, planned=planned)
+            confirmed(len(there), f"End {len(there)} temporary statuses?", yes=yes)
+            found = await _ended(api, there, evse, status, planned=planned)
         now = await api.now()
     if output == "json":
         print_json(there if dry_run else found)
@@ -82,10 +82,8 @@ async def end(
 
 
 async def _found(
-    api: Calling, ids: Sequence[int], evse: str | None, batch: str | None, status: str | None, *, planned: bool
+    api: Calling, ids: Sequence[int], evse: str | None, status: str | None, *, planned: bool
 ) -> list[dict[str, Any]]:
-    if batch is not None:
-        return await everything_of(api, {"batchId": batch, "activeOnly": "false"})
     if evse is None:
         return [await api.get(f"{PATH}/{one}") for one in dict.fromkeys(ids)]
     states = (State.ACTIVE, State.PLANNED) if planned else (State.ACTIVE,)
@@ -99,7 +97,6 @@ async def _ended(
     api: Calling,
     there: Sequence[dict[str, Any]],
     evse: str | None,
-    batch: str | None,
     status: str | None,
     *,
     planned: bool,
@@ -109,19 +106,6 @@ async def _ended(
         query = {"evseId": evse, "temporaryStatus": status, "includePlanned": "true" if planned else None}
         ended: list[dict[str, Any]] = await api.send("DELETE", PATH, params=query)
         return ended
-    if batch is not None:
-        await api.send("DELETE", f"{PATH}/batch/{quote(batch, safe='')}")
-    else:
-        for one in there:
-            await api.send("DELETE", f"{PATH}/{one['id']}")
+    for one in there:
+        await api.send("DELETE", f"{PATH}/{one['id']}")
     return [await api.get(f"{PATH}/{one['id']}") for one in there]
-
-
-def _confirmed(count: int, *, yes: bool) -> None:
-    """Ask, where it is many.
-
-    Raises:
-        Abort: they said no, or nobody is there to ask.
-    """
-    if count > UNASKED and not yes:
-        click.confirm(f"End {count} temporary statuses?", abort=True, err=True)

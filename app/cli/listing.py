@@ -1,43 +1,49 @@
 """`evse-status list`."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Final
 
 import click
 
 from app.cli.calling import Query, at_url, calling
 from app.cli.opening import as_json, print_json, print_table, runs
-from app.cli.times import in_column
+from app.cli.times import Moment, at_moment, in_column
+from app.domain.instant import rfc3339
 from app.domain.status import Kind
 from app.domain.temporary_status import State
+
+
+def _one_of(members: type[Enum]) -> click.Choice[str]:
+    return click.Choice([one.value for one in members], case_sensitive=False)
+
 
 PATH: Final = "/v2/temporary-evse-statuses"
 _PAGE: Final = 500
 
 #: Option → parameter of the API. To offer another filter, add a line: the value is handed over as it was typed.
 FILTERS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
-    (
-        "--state",
-        "state",
-        {
-            "type": click.Choice([one.value for one in State], case_sensitive=False),
-            "help": "Only those planned, active or ended.",
-        },
-    ),
-    (
-        "--kind",
-        "temporaryStatus",
-        {"type": click.Choice([one.value for one in Kind], case_sensitive=False), "help": "Only of this kind."},
-    ),
+    ("--state", "state", {"type": _one_of(State), "help": "Only those planned, active or ended."}),
+    ("--kind", "temporaryStatus", {"type": _one_of(Kind), "multiple": True, "help": "Only of this kind; repeatable."}),
+    ("--location", "locationId", {"metavar": "LOC1", "help": "Only at this location."}),
+    ("--operator", "operator", {"metavar": "DE*ABC", "help": "Only of this operator."}),
+    ("--at", "activeAt", {"type": Moment(), "help": "In effect at that instant: RFC 3339, -2h, +30m."}),
+    ("--from", "from", {"type": Moment(), "help": "In effect at some instant from this one on."}),
+    ("--to", "to", {"type": Moment(), "help": "In effect at some instant before this one."}),
+    ("--ending-within", "endingWithin", {"metavar": "2h", "help": "In effect, and over within that time."}),
+    ("--updated-since", "updatedSince", {"type": Moment(), "help": "Planned, changed or ended since then."}),
+    ("--by", "createdBy", {"metavar": "KEY-ID", "help": "Planned with this key; `me`: with the one that asks."}),
+    ("--ref", "ref", {"help": "Planned under this reference."}),
+    ("--batch", "batchId", {"help": "Planned by this call for many."}),
 )
-PARAMETERS: Final = {_name: parameter for option, parameter, _ in FILTERS for _name in [option[2:].replace("-", "_")]}
+PARAMETERS: Final = {f"only_{parameter}": parameter for _, parameter, _ in FILTERS}
 
 
 def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command an option for each filter."""
-    for option, _, more in reversed(FILTERS):
-        command = click.option(option, **more)(command)
+    for option, parameter, more in reversed(FILTERS):
+        command = click.option(option, f"only_{parameter}", **more)(command)
     return command
 
 
@@ -68,22 +74,28 @@ async def list_(
     **filtered: Any,
 ) -> None:
     """List temporary statuses: those in effect now, unless --state or --all asks for others. Times are UTC."""
-    asked = {PARAMETERS[name]: value for name, value in filtered.items() if value is not None}
-    if everything and asked.get("state"):
+    asked = {PARAMETERS[name]: value for name, value in filtered.items() if value not in {None, ()}}
+    if everything and "state" in asked:
         raise click.UsageError("give --state or --all, not both")
-    active_only = None if asked.get("state") else ("false" if everything else "true")
-    query: Query = {"evseId": evses, **asked, "activeOnly": active_only}
     async with calling(url, key) as api:
-        found = await everything_of(api, query, limit)
         now = await api.now()
+        asked = {name: _as_told(value, now) for name, value in asked.items()}
+        query: Query = {"evseId": evses, **asked, "activeOnly": "false" if everything else None}
+        found = await everything_of(api, query, limit)
     if output == "json":
         print_json(found)
         return
-    asks_little = not evses and not asked
     nothing = "nothing is in effect now; --all lists what is planned or over as well"
-    if everything or asked.get("state"):
-        nothing = "nothing like that" if not asks_little else "nothing was ever planned; `evse-status set` does"
+    if everything and not evses and not asked:
+        nothing = "nothing was ever planned; `evse-status set` does"
+    elif everything or asked:
+        nothing = "nothing like that"
     show(found, now, nothing=nothing)
+
+
+def _as_told(value: Any, now: datetime) -> Any:
+    """A value as the API takes it: instants that were said from now on are told as they are."""
+    return rfc3339(at_moment(value, now)) if isinstance(value, datetime | timedelta) else value
 
 
 async def everything_of(api: Any, query: Query, limit: int | None = None) -> list[dict[str, Any]]:

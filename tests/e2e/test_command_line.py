@@ -115,6 +115,57 @@ def test_a_status_is_set_for_a_while_and_the_answer_says_who_is_shown_what(run: 
     assert "shows now" in run("set", "DE*XPO*E1001*2", "BLOCKED").output
 
 
+def test_a_whole_location_is_set_after_a_look_and_ended_together(run: Run):
+    run("evses", "import", str(FLEET))
+    whole = ("set", "--location", "XPO-LARKENAU", "COMMISSIONING", "--for", "3h")
+    looked = run(*whole, "--dry-run").stdout
+    assert "DE*XPO*E1001*1" in looked
+    assert "12 would be planned, 0 refused; nothing was changed" in looked
+    assert json.loads(run("list", "-o", "json").stdout) == []
+
+    assert "Say COMMISSIONING of 12 EVSEs?" in run(*whole, code=1).stderr
+    planned = json.loads(run(*whole, "--yes", "-o", "json").stdout)
+    assert (planned["planned"], planned["refused"]) == (12, 0)
+    assert len(json.loads(run("list", "--batch", planned["batchId"], "-o", "json").stdout)) == 12
+
+    assert "12 would be ended, 0 were over already" in run("end", "--batch", planned["batchId"], "--dry-run").stdout
+    assert "12 are ended" in run("end", "--batch", planned["batchId"], "--yes").stdout
+    assert "0 are ended, 12 were over already" in run("end", "--batch", planned["batchId"]).stdout
+
+
+def test_of_several_each_is_judged_by_itself_or_with_atomic_all_together(run: Run):
+    run("evses", "import", str(FLEET))
+    some = ("set", "DE*XPO*E1001*1", "DE*XPO*E9999*1", "BLOCKED")
+    together = run(*some, "--atomic", code=1)
+    assert "DE*XPO*E9999*1: no EVSE DE*XPO*E9999*1 is registered" in together.stderr
+    assert json.loads(run("list", "-o", "json").stdout) == []
+
+    assert "1 planned, 1 refused" in run(*some, code=1).stdout
+    assert [one["evseId"] for one in json.loads(run("list", "-o", "json").stdout)] == ["DE*XPO*E1001*1"]
+
+
+@pytest.mark.parametrize("words", [(), ("A", "--location", "B"), ("--location", "DE/B")])
+def test_a_set_must_say_of_whom_in_one_way(run: Run, words: tuple[str, ...]):
+    run("set", *words, "BLOCKED", code=2)
+
+
+def test_lists_are_filtered_by_what_is_typed(run: Run):
+    run("evses", "import", str(FLEET))
+    run("set", "DE*XPO*E1001*1", "MAINTENANCE", "--for", "2h")
+    run("set", "DE*XPO*E1002*1", "RESERVED", "--from", "2099-01-01T08:00:00Z", "--for", "1h")
+
+    def listed(*words: str) -> list[str]:
+        return [one["temporaryStatus"] for one in json.loads(run("list", *words, "-o", "json").stdout)]
+
+    assert listed() == listed("--location", "XPO-LARKENAU") == listed("--at", "+1h") == ["MAINTENANCE"]
+    assert listed("--at", "2099-01-01T08:30:00Z") == listed("--state", "planned") == ["RESERVED"]
+    assert listed("--at", "+3h") == listed("--ending-within", "1h") == listed("--by", "nobody") == []
+    assert listed("--ending-within", "3h") == ["MAINTENANCE"]
+    assert listed("--updated-since", "-1h") == listed("--all") == ["MAINTENANCE", "RESERVED"]
+    assert listed("--all", "--kind", "RESERVED", "--kind", "BLOCKED") == ["RESERVED"]
+    assert "nothing like that" in run("list", "--at", "+3h").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
