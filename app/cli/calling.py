@@ -26,6 +26,7 @@ from app.store.secrets import Secrets, SecretsUnreadable
 
 URL: Final = f"{PREFIX}URL"
 KEY: Final = f"{PREFIX}KEY"
+_UNREADY: Final = 503
 _TIMEOUT: Final = 60  #: seconds; a batch of thousands takes a while
 
 Query = Mapping[str, Any] | list[tuple[str, Any]]
@@ -60,6 +61,12 @@ class Calling:
             return parsedate_to_datetime(said).astimezone(UTC) if said else SystemClock().now()
         except ValueError:
             return SystemClock().now()
+
+    async def readiness(self) -> dict[str, Any]:
+        """Whether the service can do its work, and why not, which comes with a 503."""
+        answer = await self._client.get("/health/ready")
+        ready: dict[str, Any] = _decoded(answer) if answer.status_code == _UNREADY else _read(answer)
+        return ready
 
     async def get(self, path: str, params: Query | None = None) -> Any:
         return _read(await self._client.get(path, params=_spelled(params)))
@@ -195,9 +202,16 @@ def _spelled(params: Query | None) -> httpx.QueryParams | None:
     return httpx.QueryParams([(name, one) for name, one in each if one is not None])
 
 
+def _decoded(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise click.ClickException(f"what answers at {answer.url} is no EVSE Status Scheduler") from None
+
+
 def _read(answer: httpx.Response) -> Any:
     if answer.is_success:
-        return answer.json() if answer.content else None
+        return _decoded(answer) if answer.content else None
     try:
         problem = answer.json()
     except ValueError:

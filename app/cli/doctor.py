@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.channels import REGISTER
-from app.cli import findings
+from app.cli import doctor_from_afar, findings
+from app.cli.calling import at_url, calling
 from app.cli.findings import Finding
 from app.cli.key_findings import of_keys
 from app.cli.opening import as_json, print_json, runs, settings_from_environment
@@ -27,31 +28,47 @@ _SKEWED: Final = timedelta(seconds=1)  #: of the machine's clock against the dat
 
 @click.command()
 @as_json
+@at_url
 @runs
-async def doctor(output: str) -> None:
+async def doctor(output: str, url: str | None, key: str | None) -> None:
     """Say what is wrong here, and what to do about it: database, secrets, clockwork, partners, fleet, keys.
 
-    Changes nothing, and calls no partner. A line begins with what it is about; `note` needs nothing done. Exits with 0
-    when nothing needs doing, with 1 when something does.
+    Changes nothing, and calls no partner. With --url: what the service there tells of itself, its partners and brakes.
+    A line begins with what it is about; `note` needs nothing done. Exits with 0 when nothing needs doing, with 1 when
+    something does.
     """
-    settings = settings_from_environment()
-    database = Database(settings.database_url, transaction_pooling=settings.transaction_pooling, stall=settings.stall)
-    examined: dict[str, Any] = {"kind": database.kind}
-    try:
-        found = await _examine(settings, database, examined)
-    finally:
-        await database.close()
+    examined: dict[str, Any]
+    if url is None:
+        examined, found = await _examined_here(key)
+        place = f"database: {_said(examined)}"
+    else:
+        async with calling(url, key) as api:
+            examined, found = await doctor_from_afar.examine(api)
+        place = f"{url}: {examined['status']}, {examined['partners']} partners"
     wrong = [one for one in found if not one.note]
     if output == "json":
-        print_json({"ok": not wrong, "database": examined, "findings": msgspec.to_builtins(found)})
+        name = "database" if url is None else "service"
+        print_json({"ok": not wrong, name: examined, "findings": msgspec.to_builtins(found)})
     else:
-        click.echo(f"database: {_said(examined)}")
+        click.echo(place)
         for one in found:
             todo = f"; {one.todo}" if one.todo else ""
             click.echo(f"{'note: ' if one.note else ''}{one.about}: {one.says}{todo}")
         click.echo(f"needs doing: {len(wrong)}" if wrong else "nothing needs doing")
     if wrong:
         raise SystemExit(1)
+
+
+async def _examined_here(key: str | None) -> tuple[dict[str, Any], list[Finding]]:
+    if key is not None:
+        raise click.UsageError("--key is for --url: beside the database no key is needed")
+    settings = settings_from_environment()
+    database = Database(settings.database_url, transaction_pooling=settings.transaction_pooling, stall=settings.stall)
+    examined: dict[str, Any] = {"kind": database.kind}
+    try:
+        return examined, await _examine(settings, database, examined)
+    finally:
+        await database.close()
 
 
 def _said(examined: Mapping[str, Any]) -> str:

@@ -33,5 +33,14 @@ async def test_the_commands_say_the_same_of_a_service_elsewhere(embedded_url: st
         assert json.loads((await run("list", "-o", "json")).output) == [there]
         assert "is ended" in (await run("end", str(done["id"]))).output
         assert "not good" in (await run("list", with_key="nonsense", code=1)).stderr
+        async with calling(serving.url, key) as api:
+            partner = {"url": "http://127.0.0.1:9/hook"}
+            added = {"name": "app", "channel": "driver_app", "configuration": partner}
+            (await api.post("/v2/partners", json=added)).raise_for_status()
+            while (await api.get("/v2/partners/app")).json()["state"] != "failing":  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+        sick = await run("doctor", code=1)
+        assert "partner app: is failing, and 1 of 1 EVSEs are owed" in sick.output
+        assert "needs doing: 1" in sick.output
     finally:
         await serving.stop()
