@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -19,7 +20,6 @@ from app.cli.importing_beside import Beside
 from app.cli.moving_file import Counts, EvseLine, FileUnreadable, LocationLine, Record
 from app.cli.opening import as_json, opened, print_json, print_table, runs, settings_from_environment
 from app.cli.progress import bar
-from app.clock import SystemClock
 from app.store.commands.restoring import Restored
 
 _TOGETHER: Final = 1000  #: lines that are under way at once
@@ -132,7 +132,9 @@ async def _target(url: str | None, key: str | None, *, dry_run: bool) -> AsyncGe
             yield Beside(beside.database, beside.writer, beside.clock, dry_run=dry_run)
         return
     async with calling(url, key) as api:
-        with AtUrl(api, SystemClock().now(), dry_run=dry_run) as target:
+        # Theirs, as this machine may be minutes off; and to the end of the second, as it comes in whole ones.
+        at = await api.now() + timedelta(seconds=1)
+        with AtUrl(api, at, dry_run=dry_run) as target:
             await target.look_around()
             yield target
 

@@ -21,7 +21,6 @@ from app.cli.moving_file import EvseLine, Record, TemporaryStatusLine
 from app.domain.evse_id import parse_evse_id
 from app.domain.instant import parse_instant
 from app.domain.status import DeploymentState
-from app.domain.temporary_status import State
 from app.store.commands.evses import same
 from app.store.commands.restoring import Restored
 
@@ -62,8 +61,7 @@ class AtUrl:
                 line = evse_told(one)
                 self._there.execute("INSERT OR REPLACE INTO evse VALUES (?, ?, ?, ?)", (*line.key, _encoded(line)))
                 for each in one["temporaryStatuses"]:
-                    begun = each["state"] == State.ACTIVE.value
-                    self._count(_said(one["evseId"], each, begun=begun))
+                    self._count(self._said(line.key, each))
 
     async def restore(self, lines: Sequence[Record]) -> list[Restored | str]:
         became: list[Restored | str] = [Restored.LEFT_OUT] * len(lines)
@@ -129,8 +127,17 @@ class AtUrl:
             return "its EVSE could not be registered"
         if line.valid_to is not None and parse_instant(line.valid_to) <= self._at:
             return Restored.OVER
-        said = _said(line.evse_id, _wanted(line), begun=parse_instant(line.valid_from) <= self._at)
-        return Restored.KNOWN if self._take(said) else Restored.CREATED
+        return Restored.KNOWN if self._take(self._said(line.evse, _wanted(line))) else Restored.CREATED
+
+    def _said(self, evse: tuple[str, str, str], one: Mapping[str, Any]) -> bytes:
+        """What tells one from another. Not when it began: over the API nothing begins in the past.
+
+        Whether it has begun goes by one instant for both sides: while a long list is read, more begin.
+        """
+        begin = parse_instant(one["validFrom"])
+        begun = _BEGUN if begin <= self._at else begin
+        said = (evse, one["temporaryStatus"], begun, _instant(one["validTo"]), one["appliesWhen"], one["reason"])
+        return hashlib.sha256(msgspec.json.encode(said)).digest()
 
     def _count(self, said: bytes) -> None:
         self._there.execute(
@@ -180,13 +187,6 @@ def _wanted(line: TemporaryStatusLine) -> dict[str, Any]:
         "appliesWhen": line.applies_when.value,
         "reason": line.reason,
     }
-
-
-def _said(evse_id: str | None, one: Mapping[str, Any], *, begun: bool) -> bytes:
-    """What tells one from another. Not when it began: over the API nothing begins in the past."""
-    begin = _BEGUN if begun else _instant(one["validFrom"])
-    said = (evse_id, one["temporaryStatus"], begin, _instant(one["validTo"]), one["appliesWhen"], one["reason"])
-    return hashlib.sha256(msgspec.json.encode(said)).digest()
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -2,6 +2,8 @@
 
 import io
 from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -124,3 +126,43 @@ async def test_many_are_planned_in_few_calls(service: Service, admin: Client, cl
     admin.event_hooks["request"] = [note]
     assert (await taken_in(file, admin))["temporaryStatuses"] == {"created": 60}
     assert asked == {"GET": 1, "PUT": 1, "POST": 1}
+
+
+async def test_another_spelling_of_an_evse_id_is_not_planned_twice(
+    service: Service, admin: Client, clock: FrozenClock
+) -> None:
+    known = await register(service.writer, "DE*ABC*E1")
+    await plan(service.writer, "DE*ABC*E1", valid_from=START + HOUR)
+    file = await exported(service.database, clock)
+    await emptied(service)
+    await register(service.writer, "DEABCE1", uid=known.uid)
+    assert (await taken_in(file, admin))["temporaryStatuses"] == {"created": 1}
+    assert (await taken_in(file, admin))["temporaryStatuses"] == {"known": 1}
+
+
+async def test_what_begins_while_the_list_is_read_is_not_planned_twice(
+    service: Service, admin: Client, clock: FrozenClock
+) -> None:
+    await register(service.writer)
+    await plan(service.writer, valid_from=START + HOUR)
+    file = await exported(service.database, clock)
+    # It begins between the look at the time and the page of the list that has it.
+    clock.advance(HOUR)
+    assert (await taken_in(file, admin))["temporaryStatuses"] == {"known": 1}
+
+
+async def test_what_is_over_is_so_by_the_clock_over_there(
+    service: Service, admin: Client, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(service.writer)
+    await plan(service.writer, valid_from=START + HOUR, valid_to=START + 2 * HOUR)  # over by this machine's clock
+    file = await exported(service.database, clock)
+    await emptied(service)
+
+    @asynccontextmanager
+    async def over_there(*_: object) -> AsyncGenerator[Calling]:
+        yield Calling(admin, clock)
+
+    monkeypatch.setattr(importing, "calling", over_there)
+    async with importing._target("https://x", "k", dry_run=False) as target:
+        assert counted(await importing.take_in(file, target))["temporaryStatuses"] == {"created": 1}
