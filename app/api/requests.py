@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from litestar.enums import ScopeType
@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 
 HEADER: Final = b"x-request-id"
 NOWHERE: Final = "none"  #: the route of a path that does not exist
+MOUNTED: Final = "/ocpi"  #: the route of whatever the one mounted application answers
 _SANE: Final = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})  #: asked all day long
 
@@ -39,7 +40,7 @@ class Requests:
             return
         given = next((value for name, value in scope["headers"] if name == HEADER), b"")
         request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex.encode()
-        path, began = scope["path"], perf_counter()
+        began = perf_counter()
         status, head, streams = 0, 0.0, False
 
         async def answer(message: Message) -> None:
@@ -58,9 +59,10 @@ class Requests:
             await self._app(scope, receive, answer)
         finally:
             took = perf_counter() - began
-            # What is mounted, as OCPI is, has no template of its own: the framework leaves it empty.
-            mounted = NOWHERE if scope.get("path_template") is None else "/" + path.split("/", 2)[1]
-            route = scope.get("path_template") or mounted
+            # What is mounted has no template of its own: the framework leaves it empty. Nor is it to be read off the
+            # path: whatever begins like it is its, and would be a series of its own.
+            template = cast("str | None", scope.get("path_template"))
+            route = NOWHERE if template is None else template or MOUNTED
             if streams:
                 self._streaming(-1)
             self._answered(route, scope["method"], status, head or took)

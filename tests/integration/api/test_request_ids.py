@@ -106,6 +106,7 @@ async def test_a_line_names_the_route_and_the_key_and_nothing_that_was_sent(
         await sensor.get(EVSES, params={"cursor": "SECRET-QUERY"})
         await sensor.get("/SECRET/PATH")
         await sensor.get("/ocpi/SECRET", headers={"Authorization": "Token SECRET"})
+        await sensor.get("/ocpiSECRET")
     requests = [one for one in lines if one["event"] == "request"]
     assert [(one["method"], one["route"], one["status"]) for one in requests] == [
         ("POST", "/v2/temporary-evse-statuses", 201),
@@ -113,8 +114,9 @@ async def test_a_line_names_the_route_and_the_key_and_nothing_that_was_sent(
         ("GET", "/v2/evses", 400),
         ("GET", "none", 404),
         ("GET", "/ocpi", 401),
+        ("GET", "/ocpi", 401),
     ]
-    assert [one["key"] for one in requests] == [key_id_of(key)] * 3 + [None] * 2
+    assert [one["key"] for one in requests] == [key_id_of(key)] * 3 + [None] * 3
     assert {one["address"] for one in requests} == {"127.0.0.1"}
     assert all(one["ms"] >= 0 and one["log_level"] == "info" and one["request_id"] for one in requests)
     assert "SECRET" not in str(lines)
