@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
+from litestar import Litestar
 
 from app import stocktaking
 from app.api.scrapers import TRUSTED_FOR
 from app.domain.api_key import key_id_of
 from app.domain.principal import Role
+from app.domain.rights import Rights
 from app.main import Service
 from app.store import keys, stock
 from app.store.failures import DatabaseUnavailable
@@ -49,6 +52,7 @@ async def test_no_path_evse_or_method_makes_a_series_of_its_own(admin: Client, r
         await reader.get(f"{EVSES}/DE*ABC*E40{number}")
         await reader.get(f"/{number}/nothing", params={"q": number})
         await reader.get(f"/ocpi/{number}/locations/{number}")
+        await reader.get(f"/ocpi{number}")
         await reader.request(f"METHOD{number}", EVSES)
         await sensor.put(f"{EVSES}/{EVSE}", json={})
         await reader.get(EVSES, headers={"Authorization": f"Bearer {number}"})
@@ -63,9 +67,9 @@ async def test_no_path_evse_or_method_makes_a_series_of_its_own(admin: Client, r
     labels = {"method": "GET", "status": "4xx"}
     assert often("api_requests_total", route="/v2/evses/{evseId}", **labels) == 8
     assert often("api_requests_total", route="none", **labels) == 8
-    assert often("api_requests_total", route="/ocpi", **labels) == 8
+    assert often("api_requests_total", route="/ocpi", **labels) == 16
     assert often("api_requests_total", route="none", method="other", status="4xx") == 8
-    assert (often("api_refusals_total", why="forbidden"), often("api_refusals_total", why="unauthenticated")) == (8, 16)
+    assert (often("api_refusals_total", why="forbidden"), often("api_refusals_total", why="unauthenticated")) == (8, 24)
 
 
 async def test_with_the_database_away_the_process_is_still_told_of_to_who_asked_lately(
@@ -89,6 +93,19 @@ async def test_with_the_database_away_the_process_is_still_told_of_to_who_asked_
     assert (await reader.get("/metrics")).status_code == 401
     with away(service):
         assert (await reader.get("/metrics")).status_code == 503, "what was revoked is forgotten"
+
+
+async def test_with_the_database_away_a_key_is_good_only_from_where_it_was(
+    client: NewClient, service: Service, app: Litestar
+) -> None:
+    reader = await client(Role.READER, rights=Rights(networks=("127.0.0.1/32",)))
+    transport = httpx.ASGITransport(cast("Any", app), client=("192.0.2.9", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=reader.headers) as thief:
+        await scrape(reader)
+        assert (await thief.get("/metrics")).status_code == 401
+        with away(service):
+            assert (await thief.get("/metrics")).status_code == 503
+            assert (await reader.get("/metrics")).status_code == 200
 
 
 async def test_a_database_that_hangs_is_not_waited_for_nor_asked_twice(
