@@ -16,6 +16,7 @@ from app.api.rates import Rates
 from app.api.scrapers import Scrapers
 from app.channels import REGISTER
 from app.cli.opening import Opened, opened, settings_from_environment
+from app.cli.tables import printable
 from app.clock import Clock, SystemClock
 from app.domain.principal import COMMAND_LINE
 from app.main import app_over
@@ -122,12 +123,24 @@ async def calling(url: str | None, key: str | None) -> AsyncGenerator[Calling]:
         return
     if not key:
         raise click.UsageError(f"--url needs a key: set {KEY}, or give --key")
-    headers = {"Authorization": f"Bearer {key}"}
+    headers = {"Authorization": f"Bearer {_sound(key)}"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=_TIMEOUT) as client:
         try:
             yield Calling(client)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise click.ClickException(f"{url} cannot be called: {str(error) or type(error).__name__}") from None
+
+
+def _sound(key: str) -> str:
+    """The key without what came with it from a file: the client's own message about a header would show all of it.
+
+    Raises:
+        UsageError: there is something in it that is in no key.
+    """
+    key = key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise click.UsageError("there is something in the key that no API key has, such as a blank or a line's end")
+    return key
 
 
 def _client(app: Any) -> httpx.AsyncClient:
@@ -221,4 +234,4 @@ def _read(answer: httpx.Response) -> Any:
 
 def _in_words(status: int, problem: Mapping[str, Any]) -> str:
     """What a person has to know: the detail, and the field where the detail does not name it."""
-    return str(problem.get("detail") or problem.get("title") or f"the service answered {status}")
+    return printable(str(problem.get("detail") or problem.get("title") or f"the service answered {status}"))

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from app.api.pointers import pointer_to
 from app.api.shapes import instant_in, text_in
+from app.cli.tables import printable
 from app.domain.errors import DomainError
 from app.domain.evse_id import parse_evse_id
 from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind, understood
@@ -86,7 +87,7 @@ class TemporaryStatusLine(_Line, tag="temporaryStatus", kw_only=True):
     applies_when: AppliesWhen = AppliesWhen.ALWAYS
     reason: Annotated[str, Meta(max_length=500)] | None = None
     ref: _Text | None = None
-    created_by: str
+    created_by: _Text
     created_at: str
 
     @property
@@ -143,7 +144,7 @@ def read_header(file: IO[bytes]) -> Header:
     """
     try:
         header = msgspec.json.decode(file.readline(LONGEST_LINE), type=Header)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         header = None
     if header is None or header.format != FORMAT:
         raise FileUnreadable(f'line 1: not an export: it begins with {{"format": "{FORMAT}", …}}')
@@ -190,9 +191,11 @@ def _read(number: int, text: bytes) -> Record | Trailer:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         where = pointer_to(path.rstrip("`"), message)
-        raise FileUnreadable(f"line {number}{', ' + where if where else ''}: {message}") from None
+        raise FileUnreadable(printable(f"line {number}{', ' + where if where else ''}: {message}")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FileUnreadable(f"line {number}: not a JSON value, or cut off: {error}") from None
+    except RecursionError:
+        raise FileUnreadable(f"line {number}: nested too deeply") from None
     except DomainError as error:
         where = f", {pointer_to(error.field)}" if error.field else ""
         raise FileUnreadable(f"line {number}{where}: {error}") from None
@@ -205,7 +208,7 @@ def _check(line: Record) -> None:
     Raises:
         DomainError: with the field at fault.
     """
-    for field in ("country_code", "party_id", "uid", "location_id", "ocpi_version", "reason", "ref"):
+    for field in ("country_code", "party_id", "uid", "location_id", "ocpi_version", "reason", "ref", "created_by"):
         text_in(getattr(line, field, None), _camel(field))
     match line:
         case LocationLine():
@@ -213,18 +216,23 @@ def _check(line: Record) -> None:
         case EvseLine():
             _check_evse(line)
         case TemporaryStatusLine():
+            _check_evse_id(line.evse_id)
             begin = instant_in(line.valid_from, "validFrom")
             instant_in(line.created_at, "createdAt")
             if line.valid_to is not None and instant_in(line.valid_to, "validTo") <= begin:
                 raise DomainError("validTo must be after validFrom", field="validTo")
 
 
-def _check_evse(line: EvseLine) -> None:
-    if line.evse_id is not None:
+def _check_evse_id(evse_id: str | None) -> None:
+    if evse_id is not None:
         try:
-            parse_evse_id(line.evse_id)
+            parse_evse_id(evse_id)
         except DomainError as error:
             raise DomainError(str(error), field="evseId") from None
+
+
+def _check_evse(line: EvseLine) -> None:
+    _check_evse_id(line.evse_id)
     if line.observed_at is not None:
         instant_in(line.observed_at, "observedAt")
     if line.reported is not None:

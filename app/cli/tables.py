@@ -120,10 +120,13 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded).rstrip()
 
 
-def _text(cell: Any) -> str:
-    """One line of it, without what a terminal would take for commands."""
-    text = "" if cell is None else str(cell)
+def printable(text: str) -> str:
+    """One line of a text that comes from elsewhere, without what a terminal would take for commands."""
     return "".join(one if one.isprintable() else " " for one in text)
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else printable(str(cell))
 
 
 def _bold(text: str, *, coloured: bool) -> str:

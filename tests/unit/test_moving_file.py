@@ -38,6 +38,8 @@ TEMPORARY: dict[str, Any] = {
 }
 END: dict[str, Any] = {"type": "end", "counts": {"locations": 0, "evses": 1, "temporaryStatuses": 1}}
 
+DEEP = "[" * 100_000 + "]" * 100_000
+
 
 def read(*lines: dict[str, Any] | str) -> list[int]:
     texts = (one if isinstance(one, str) else json.dumps(one) + "\n" for one in lines)
@@ -81,6 +83,11 @@ def test_a_whole_file_is_read_line_by_line():
         ([HEADER, EVSE, TEMPORARY | {"reason": "x" * 501}, END], "line 3, /reason"),
         ([HEADER, EVSE, TEMPORARY | {"reason": "\u202eevil"}, END], "line 3, /reason"),
         ([HEADER, EVSE, TEMPORARY | {"id": 2**63}, END], "line 3, /id"),
+        ([HEADER, EVSE, TEMPORARY | {"createdBy": "k\0"}, END], "line 3, /createdBy: control characters"),
+        ([HEADER, EVSE, TEMPORARY | {"createdBy": "k" * 256}, END], "line 3, /createdBy"),
+        ([HEADER, EVSE, TEMPORARY | {"evseId": "nonsense"}, END], "line 3, /evseId: not an EVSE ID"),
+        ([HEADER, json.dumps(EVSE)[:-1] + ', "ocpiObject": {"a": ' + DEEP + "}}\n"], "line 2: nested too deeply"),
+        (['{"format": ' + DEEP + "}\n"], "line 1: not an export"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line_and_field(lines: list[Any], says: str):
@@ -92,3 +99,10 @@ def test_what_is_wrong_is_named_with_its_line_and_field(lines: list[Any], says: 
 def test_the_edges_of_what_fits_are_read():
     widest = TEMPORARY | {"uid": "1" * 255, "reason": "x" * 500, "id": 2**63 - 1}
     assert read(HEADER, EVSE | {"uid": "1" * 255}, widest, END) == [2, 3]
+
+
+@pytest.mark.parametrize("line", [{"type": "\x1b]0;x\x07"}, EVSE | {"\x1b[31m": 1}, EVSE | {"deploymentState": "\x1b"}])
+def test_what_a_file_says_commands_no_terminal(line: dict[str, Any]):
+    with pytest.raises(FileUnreadable) as refused:
+        read(HEADER, line)
+    assert str(refused.value).isprintable()
