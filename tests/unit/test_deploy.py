@@ -102,6 +102,16 @@ def test_health_is_asked_for_where_it_is_answered():
     assert "flush_interval -1" in (DEPLOY / "Caddyfile").read_text()
 
 
+def test_metrics_are_not_for_outside_however_they_are_spelled():
+    """The service takes `/metrics/` for `/metrics`, and the proxy does not."""
+    assert "respond /metrics* 404" in (DEPLOY / "Caddyfile").read_text()
+
+
+def test_the_unit_leaves_the_service_what_its_metrics_are_read_from():
+    """Of processor and memory nothing is told without /proc/stat, which `ProcSubset=pid` hides."""
+    assert "ProcSubset=pid" not in (DEPLOY / "evse-status.service").read_text().splitlines()
+
+
 def test_whoever_stops_it_waits_longer_than_it_takes():
     stop = re.search(r"^TimeoutStopSec=(\d+)$", UNIT, re.MULTILINE)
     assert stop
