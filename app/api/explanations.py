@@ -89,9 +89,11 @@ async def _explanation(
 ) -> Explanation:
     record = await store.record(connection, evse.id, at)
     considered = await store.considered(connection, evse.id, at, now)
+    seen = sees_on(principal, evse)
     explained = Known(
         evse=evse,
         temporary_statuses=considered,
+        seen={one.id for one in considered if seen(one)},
         record=record,
         at=at,
         now=now,
@@ -102,7 +104,6 @@ async def _explanation(
     named = {one.because for one in (explained.presentation, explained.then) if one is not None and one.because}
     if missing := sorted(named - known.keys()):
         known |= {one.id: one for one in await store.temporary_statuses(connection, missing)}
-    seen = sees_on(principal, evse)
     kept, left_out = beside([one for one in explained.verdicts if seen(one.one)])
     answer = _Answer(context, evse, at, explained, known, seen, await _names(connection, principal, kept))
     return Explanation(

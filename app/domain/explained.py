@@ -47,10 +47,14 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known around the instant `at`, as seen at `now`. `max_age` and `kept` are those of the settings."""
+    """All that is known around the instant `at`, as seen at `now`. `max_age` and `kept` are those of the settings.
+
+    `seen` are the ids of the temporary statuses that may be spoken of to who asks: notes are about those only.
+    """
 
     evse: Evse
     temporary_statuses: Collection[TemporaryStatus]
+    seen: Collection[int]
     record: Record
     at: datetime
     now: datetime
@@ -118,12 +122,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
                 f"The record says until {rfc3339(recalled.until)}, and by then nobody had computed what came after: "
                 "partners had this for so long."
             )
-        if recalled.because != named.because:
-            of = "none" if recalled.because is None else str(recalled.because)
-            notes.append(
-                f"The record names temporary status {of}; {named.because} is of the same kind and was in effect then."
-            )
-        if any(may_differ(one, self.at) for one in self.temporary_statuses):
+        if recalled.because != named.because and named.because in self.seen:
+            named_there = "another one" if recalled.because else "none"
+            if recalled.because in self.seen:
+                named_there = f"temporary status {recalled.because}"
+            notes.append(f"The record names {named_there}; {named.because} is of the same kind and was in effect then.")
+        if any(may_differ(one, self.at) for one in self.temporary_statuses if one.id in self.seen):
             notes.append("Temporary statuses that were changed since are told as they are today.")
         return notes
 

@@ -168,7 +168,14 @@ def record(**said: object) -> Record:
 
 def explained(minute: float, now: float, *ones: TemporaryStatus, **said: object) -> Known:
     return Known(
-        evse=evse(), temporary_statuses=ones, record=record(**said), at=at(minute), now=at(now), max_age=None, kept=KEPT
+        evse=evse(),
+        temporary_statuses=ones,
+        seen={one.id for one in ones},
+        record=record(**said),
+        at=at(minute),
+        now=at(now),
+        max_age=None,
+        kept=KEPT,
     )
 
 

@@ -255,6 +255,22 @@ async def test_a_key_is_told_of_others_only_what_any_driver_sees(
     refusal(await elsewhere.get(EXPLANATION), 404)
 
 
+async def test_notes_name_none_that_the_key_may_not_see(
+    service: Service, clock: FrozenClock, admin: Client, booking: Client
+) -> None:
+    await register(admin)
+    until = rfc3339(START + 2 * HOUR)
+    first = await plan(admin, kind="MAINTENANCE", validTo=until)
+    await later(service, clock, MINUTE)
+    await plan(admin, kind="MAINTENANCE", validTo=until)
+    (await admin.delete(f"{STATUSES}/{first['id']}")).raise_for_status()
+    await later(service, clock, MINUTE)
+    await later(service, clock, MINUTE)
+    at = START + 2 * MINUTE + MINUTE / 2
+    assert f"names temporary status {first['id']}" in (await explain(admin, at))["notes"][0]
+    assert (await explain(booking, at))["notes"] == []
+
+
 @pytest.mark.parametrize(
     ("state", "status", "gate"), [("STOCK", None, "WITHHELD"), ("DEPRECATED", "REMOVED", "REMOVED")]
 )
