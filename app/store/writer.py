@@ -86,6 +86,7 @@ class Writer:
         self._queue: asyncio.Queue[Asked[Any]] = asyncio.Queue(WAITING)
         self._began: float | None = None  #: on the monotonic clock, when the group under way was taken
         self._task: asyncio.Task[None] | None = None
+        self._rehearsing = asyncio.Lock()
         self._open = False
 
     async def start(self) -> None:
@@ -119,6 +120,11 @@ class Writer:
             DomainError: it would be refused.
             WriterBusy: it was not even looked at.
         """
+        # One at a time, so that what is written, and what falls due, never waits for more than one of them.
+        async with self._rehearsing:
+            return await self._rehearse(command)
+
+    async def _rehearse(self, command: Command[Answer]) -> Answer:
         if not self._open:
             raise WriterBusy("the service is shutting down")
         batch = Batch(self._clock.now(), self._brake)

@@ -1,11 +1,13 @@
 """Planning for many EVSEs and ending that again, in the writer: in one transaction, and beside other commands."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from app.domain.errors import BatchRefused, TooManyEvses
@@ -104,6 +106,27 @@ async def test_a_rehearsal_leaves_no_trace_and_takes_no_turn(database: Database,
         assert await stored(database, table) == []
     assert await marked(database) == []
     await plan(writer, "DE*ABC*E1")
+
+
+async def test_rehearsals_take_turns_so_that_nobody_else_waits_for_more_than_one(
+    database: Database, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_fleet(database, 12, START)
+    under_way: list[int] = [0]
+    write = database.write
+
+    @asynccontextmanager
+    async def counted() -> AsyncGenerator[AsyncConnection]:
+        under_way.append(under_way[-1] + 1)
+        async with write() as connection:
+            try:
+                yield connection
+            finally:
+                under_way.append(under_way[-1] - 1)
+
+    monkeypatch.setattr(database, "write", counted)
+    await asyncio.gather(*(writer.rehearse(for_each(12)) for _ in range(5)))
+    assert under_way == [0] + [1, 0] * 5
 
 
 async def test_nobody_waits_for_two_calls_for_thousands_at_once(
