@@ -111,14 +111,7 @@ class Broadcast:
         Raises:
             HTTPException: 429, as many listen with its key as may; 503, as many as may in all, or the service stops.
         """
-        if self._task is None or self._closing.is_set():
-            raise HTTPException(status_code=503, detail="the service is stopping", headers=_COME_BACK)
-        if self._of_key[principal.id] >= self._most_of_key:
-            detail = f"{self._most_of_key} streams are open with this key; one process serves no more"
-            raise HTTPException(status_code=429, detail=detail, headers=_COME_BACK)
-        if self.listeners >= self._most:
-            detail = f"{self._most} streams are open; one process serves no more"
-            raise HTTPException(status_code=503, detail=detail, headers=_COME_BACK)
+        self._not_too_many(principal)
         async with self._priming:
             now = self.clock.now()
             looked = None if self._follower is None else (now - self._follower.position.at).total_seconds()
@@ -127,6 +120,17 @@ class Broadcast:
                     found, _ = await changes.changed_since(connection, now - OVERLAP)
                     last = await changes.last_change(connection)
                 self._follower = Follower(now, found, last or 0)
+        self._not_too_many(principal)  # once more: others that waited here as well have joined meanwhile
+
+    def _not_too_many(self, principal: Principal) -> None:
+        if self._task is None or self._closing.is_set():
+            raise HTTPException(status_code=503, detail="the service is stopping", headers=_COME_BACK)
+        if self._of_key[principal.id] >= self._most_of_key:
+            detail = f"{self._most_of_key} streams are open with this key; one process serves no more"
+            raise HTTPException(status_code=429, detail=detail, headers=_COME_BACK)
+        if self.listeners >= self._most:
+            detail = f"{self._most} streams are open; one process serves no more"
+            raise HTTPException(status_code=503, detail=detail, headers=_COME_BACK)
 
     def join(self, listener: Listener) -> None:
         audience = (listener.wanted, listener.principal)

@@ -19,7 +19,7 @@ from app.domain.scope import Scope
 from app.store.database import Database
 from app.store.tables import metadata
 from tests.integration.api.calls import EVSE, EVSES, STATUSES, eventually, get, good, plan, refusal
-from tests.integration.api.streams import Served, served
+from tests.integration.api.streams import EVENTS, Served, served
 
 OTHER = "DE*ABC*E2"
 ELSEWHERE = "DE*XYZ*E1"
@@ -380,6 +380,18 @@ async def test_the_stream_of_a_key_that_is_revoked_or_changed_ends(
         await here.report(EVSE, "Charging")
         assert await good_one.shown() == (EVSE, "CHARGING")
     await nobody_listens(here)
+
+
+async def test_no_more_listen_than_may_that_come_all_at_once(embedded_url: str) -> None:
+    async with served(embedded_url, event_streams_per_key=2) as here:
+
+        async def ask() -> int:
+            async with here.api.stream("GET", EVENTS, params={"closeAfter": "PT1S"}) as answer:
+                await answer.aread()
+                return answer.status_code
+
+        asked = await asyncio.gather(*(ask() for _ in range(8)))
+        assert sorted(asked) == [200] * 2 + [429] * 6
 
 
 async def test_no_more_listen_than_may(embedded_url: str) -> None:
