@@ -120,7 +120,8 @@ class Batches(Controller):
         It ends what is this key's to end: its own, for operations all of it. Doing it again changes nothing. What was
         shown before is shown again by itself, as far as it is still true.
         """
-        if not 0 < len(batch_id) <= LONGEST_ID or not batch_id.isascii():
+        # Not any character: PostgreSQL takes no NUL, and would fail all that is written together with this.
+        if len(batch_id) > LONGEST_ID or not (batch_id.isascii() and batch_id.isalnum()):
             raise errors.BatchNotFound(f"no batch {batch_id}")
         command = EndBatch(principal, batch_id)
         run = context.writer.rehearse if dry_run else context.writer.run

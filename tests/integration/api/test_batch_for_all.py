@@ -241,6 +241,9 @@ async def test_ending_a_batch_shows_what_was_shown_before(
     assert (again["ended"], again["over"], again["items"]) == (0, 4, [])
     missing = refusal(await operations.delete(f"{BATCH}/nothing"), 404, "batch-not-found")
     refusal(await operations.delete(f"{BATCH}/{'x' * 65}"), 404, "batch-not-found")
+    for bad in ("a%00b", "a%0Ab", "a*b", "%C3%A9"):
+        for query in ({}, {"dryRun": "true"}):
+            refusal(await operations.delete(f"{BATCH}/{bad}", params=query), 404, "batch-not-found")
     refusal(await operations.delete(path, params={"colour": "red"}), 400, parameter="colour")
     assert missing["detail"] == "no batch nothing"
 
