@@ -11,7 +11,7 @@ from app.api.context import Context
 from app.api.explaining import presentation_of, shown
 from app.api.problems import MEDIA_TYPE, TYPE, Problem, problem_of
 from app.api.shapes import told
-from app.api.temporary_status_shapes import overlaps_of, seen_by
+from app.api.temporary_status_shapes import overlap, overlapping, seen_by
 from app.domain.errors import BatchRefused
 from app.domain.temporary_status import State
 from app.store.commands.ending_batches import Undone
@@ -109,11 +109,9 @@ def _looks(done: Written, context: Context, rehearsed: frozenset[int]) -> dict[s
     begins = max(done.at, done.one.interval.begin)
     presentation = presentation_of(done.evse, done.live, begins, context.settings.actual_status_max_age)
     seen = seen_by(done)
-    overlaps = overlaps_of(done, seen)
+    overlaps = overlapping(done)
     return {
         "shown": shown(done.evse, presentation, done.live, context.channels, seen, rehearsed),
         "overlapping": len(overlaps),
-        "overlaps": [
-            msgspec.structs.replace(one, id=None) if one.id in rehearsed else one for one in overlaps[:MOST_OVERLAPS]
-        ],
+        "overlaps": [overlap(one, seen=one.id not in rehearsed and seen(one)) for one in overlaps[:MOST_OVERLAPS]],
     }

@@ -1,5 +1,6 @@
 """Many temporary statuses in one call: planned together, and ended together."""
 
+import asyncio
 import secrets
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -83,7 +84,10 @@ class Batches(Controller):
         try:
             if data.dry_run:
                 judged = await context.writer.rehearse(command)
-                text = msgspec.json.encode(answers.planned(data, judged, batch, context)).decode()
+                # Beside the others: of each item all is looked at that lives on its EVSE, which may be thousands.
+                text = await asyncio.to_thread(
+                    lambda: msgspec.json.encode(answers.planned(data, judged, batch, context)).decode()
+                )
                 return response(Answered(HTTPStatus.OK, text, replayed=False))
             done = await answered_once(
                 context,

@@ -157,12 +157,15 @@ def seen_by(done: commands.Written) -> Callable[[TemporaryStatus], bool]:
 
 def overlaps_of(done: commands.Written, seen: Callable[[TemporaryStatus], bool]) -> list[Overlap]:
     """What shares some time with it on its EVSE; nothing for a key that looks at nothing."""
-    looks = isinstance(may(done.by, Action.SEE, Call()), Allowed)
-    return [
-        _overlap(other, seen=seen(other))
-        for other in done.live
-        if looks and other.id != done.one.id and other.interval.overlaps(done.one.interval)
-    ]
+    return [overlap(other, seen=seen(other)) for other in overlapping(done)]
+
+
+def overlapping(done: commands.Written) -> list[TemporaryStatus]:
+    """The same, as it is stored."""
+    if not isinstance(may(done.by, Action.SEE, Call()), Allowed):
+        return []
+    its = done.one.interval
+    return [other for other in done.live if other.id != done.one.id and other.interval.overlaps(its)]
 
 
 def _fields(one: TemporaryStatus, evse: Evse, at: datetime) -> dict[str, Any]:
@@ -187,7 +190,8 @@ def _fields(one: TemporaryStatus, evse: Evse, at: datetime) -> dict[str, Any]:
     }
 
 
-def _overlap(other: TemporaryStatus, *, seen: bool) -> Overlap:
+def overlap(other: TemporaryStatus, *, seen: bool) -> Overlap:
+    """How it is told of beside another; which it is only where it is `seen`."""
     return Overlap(
         id=other.id if seen else None,
         temporary_status=other.kind,

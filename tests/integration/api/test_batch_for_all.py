@@ -1,10 +1,16 @@
 """One temporary status for many EVSEs: for a list of them, a whole location, or a whole operator."""
 
+import asyncio
+import threading
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from app.api import batch_answers as answers
+from app.api import temporary_status_shapes as shapes
+from app.domain.instant import rfc3339
 from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
@@ -213,6 +219,46 @@ async def test_a_dry_run_says_what_would_be_shown_when_it_begins_and_what_overla
     assert [(one["id"], one["temporaryStatus"]) for one in beneath["overlaps"]] == [(None, "BLOCKED")]
     assert (later["overlapping"], later["id"]) == (1, None)
     assert ids(await get(operations, STATUSES, activeOnly="false")) == [old["id"]]
+
+
+async def test_of_much_that_overlaps_only_what_is_told_is_written_out(
+    admin: Client, operations: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(admin)
+    item = {"evseId": "DE*ABC*E1", "temporaryStatus": "BLOCKED", "validTo": LATER}
+    good(await operations.post(BATCH, json={"items": [item] * 30}))
+    written: list[datetime] = []
+
+    def counted(at: datetime) -> str:
+        written.append(at)
+        return rfc3339(at)
+
+    monkeypatch.setattr(shapes, "rfc3339", counted)
+    body = good(await operations.post(BATCH, json={"items": [item] * 2, "dryRun": True}))
+    assert [(one["overlapping"], len(one["overlaps"])) for one in body["items"]] == [(30, 10), (31, 10)]
+    assert len(written) == 20
+
+
+async def test_others_are_served_while_a_dry_run_is_written_out(
+    admin: Client, operations: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(admin)
+    asked, served, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+    planned = answers.planned
+
+    def slowly(*said: Any) -> Any:
+        loop.call_soon_threadsafe(asked.set)
+        assert served.wait(5)
+        return planned(*said)
+
+    async def another() -> None:
+        await asked.wait()
+        served.set()
+
+    monkeypatch.setattr(answers, "planned", slowly)
+    call = post(operations, evseIds=["DE*ABC*E1"], dryRun=True)
+    answer, _ = await asyncio.gather(call, another())
+    assert good(answer)["planned"] == 1
 
 
 async def test_the_same_call_again_is_answered_with_the_first_batch_id(operations: Client, site: list[str]) -> None:
