@@ -13,6 +13,7 @@ from app.api.problems import MEDIA_TYPE, TYPE, Problem, problem_of
 from app.api.shapes import told
 from app.api.temporary_status_shapes import overlap, overlapping, seen_by
 from app.domain.errors import BatchRefused
+from app.domain.permission import Action, Allowed, Call, may
 from app.domain.temporary_status import State
 from app.store.commands.ending_batches import Undone
 from app.store.commands.planning_many import Judged
@@ -106,7 +107,9 @@ def _as_written(data: NewTemporaryStatuses, place: int) -> str | None:
 
 def _looks(done: Written, context: Context, rehearsed: frozenset[int]) -> dict[str, Any]:
     """What each channel would show now, or when it begins where that is later, and what shares some time with it."""
-    begins = max(done.at, done.one.interval.begin)
+    # To a key that looks at nothing only what is shown now, as when it plans: not what others plan for later.
+    looks = isinstance(may(done.by, Action.SEE, Call()), Allowed)
+    begins = max(done.at, done.one.interval.begin) if looks else done.at
     presentation = presentation_of(done.evse, done.live, begins, context.settings.actual_status_max_age)
     seen = seen_by(done)
     overlaps = overlapping(done)

@@ -221,6 +221,17 @@ async def test_a_dry_run_says_what_would_be_shown_when_it_begins_and_what_overla
     assert ids(await get(operations, STATUSES, activeOnly="false")) == [old["id"]]
 
 
+async def test_a_key_that_looks_at_nothing_learns_nothing_of_what_is_planned_by_a_dry_run(
+    admin: Client, client: NewClient
+) -> None:
+    await register(admin)
+    ingest = await client(Role.INGEST)
+    asked: dict[str, Any] = {"evseIds": ["DE*ABC*E1"], "temporaryStatus": "BLOCKED", "validFrom": LATER, "dryRun": True}
+    before = good(await post(ingest, **asked))
+    await plan(admin, kind="MAINTENANCE", validFrom="2026-03-01T08:30:00Z", reason="a new cable")
+    assert good(await post(ingest, **asked)) == before
+
+
 async def test_of_much_that_overlaps_only_what_is_told_is_written_out(
     admin: Client, operations: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
