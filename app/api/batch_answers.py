@@ -9,7 +9,7 @@ from litestar import Response
 from app.api.batch_shapes import MOST_OVERLAPS, EndedItem, EndedItems, NewTemporaryStatuses, PlannedItem, PlannedItems
 from app.api.context import Context
 from app.api.explaining import presentation_of, shown
-from app.api.problems import MEDIA_TYPE, TYPE, Problem, problem_of
+from app.api.problems import TYPE, Problem, answer, problem_of
 from app.api.shapes import told
 from app.api.temporary_status_shapes import overlap, overlapping, seen_by
 from app.domain.errors import BatchRefused
@@ -23,9 +23,12 @@ _NOT_DONE: Final = "it could be planned, but others of the call could not"
 
 
 class RefusedBatch(Problem, frozen=True, kw_only=True):
-    """A problem with what would have become of each item: 424 where only others stood in the way."""
+    """A problem with what would have become of each item: 424 where only others stood in the way.
 
-    items: list[PlannedItem]
+    `items` are there where `type` ends in `batch-refused`; other refusals come before any item is judged.
+    """
+
+    items: list[PlannedItem] = []
 
 
 def planned(data: NewTemporaryStatuses, judged: Sequence[Judged], batch: str, context: Context) -> PlannedItems:
@@ -50,8 +53,7 @@ def all_refused(data: NewTemporaryStatuses, refusal: BatchRefused, context: Cont
         if isinstance(one, Written):
             item = msgspec.structs.replace(item, status=424, id=None, type=TYPE + "not-done", detail=_NOT_DONE)
         items.append(item)
-    answer = RefusedBatch(problem.type, problem.title, problem.status, problem.detail, items=items)
-    return Response(answer, status_code=answer.status, media_type=MEDIA_TYPE)
+    return answer(RefusedBatch(problem.type, problem.title, problem.status, problem.detail, items=items))
 
 
 def ended(batch: str, undone: Sequence[Undone], *, dry_run: bool) -> EndedItems:

@@ -141,6 +141,7 @@ async def test_an_atomic_call_is_done_whole_or_not_at_all(
     problem = answer.json()
     assert (problem["type"], problem["status"]) == (f"{PROBLEM}batch-refused", 409)
     assert [(one["status"], one["id"]) for one in problem["items"]] == [(424, None), (404, None), (424, None)]
+    assert problem["requestId"] == answer.headers["x-request-id"]
     assert await everything(service) == before
     await register(admin, "DE*ABC*E404")
     assert good(await post(operations, "k-1", **asked))["planned"] == 3
