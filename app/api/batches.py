@@ -60,6 +60,7 @@ class Batches(Controller):
                 media_type=MEDIA_TYPE,
                 description="`atomic`, and something was refused / The location id fits several locations",
                 generate_examples=False,
+                examples=refuses(errors.BatchRefused, errors.AmbiguousLocation)[409].examples,
             ),
         },
     )

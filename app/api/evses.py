@@ -55,7 +55,7 @@ class Evses(Controller):
         opt=needs(Action.REGISTER),
         responses={
             201: ResponseSpec(EvseView, description="registered", generate_examples=False),
-            **refuses(errors.EvseConflict),
+            **refuses(errors.MalformedEvseId, errors.EvseConflict),
         },
     )
     async def register(
@@ -97,7 +97,8 @@ class Evses(Controller):
     @get(
         operation_id="listEvses",
         opt=needs(Action.SEE_EVSES),
-        responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, body=False),
+        response_headers=[paging.LINK],
+        responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, errors.MalformedInstant, body=False),
     )
     async def list_(
         self,

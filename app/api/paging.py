@@ -6,12 +6,18 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from litestar import Request
+from litestar.datastructures import ResponseHeader
 from litestar.params import QueryParameter
 
 from app.domain.errors import MalformedValue
 
 LARGEST: Final = 500
 
+LINK: Final = ResponseHeader(
+    name="Link",
+    documentation_only=True,
+    description='`<…>; rel="next"`, relative: the next page; not there on the last one',
+)
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST, description="how many at most on a page")]
 Cursor = Annotated[str | None, QueryParameter(description="from the `Link` of the page before")]
 

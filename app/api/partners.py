@@ -156,6 +156,7 @@ class Partners(Controller):
         "/{name:str}/deliveries",
         operation_id="listDeliveries",
         opt=needs(Action.SEE_PARTNERS),
+        response_headers=[paging.LINK],
         responses=refuses(errors.PartnerNotFound, body=False),
     )
     async def deliveries(

@@ -109,7 +109,12 @@ _WHAT_TO_DO: Final[Mapping[int, str]] = {
 
 
 def refuses(*kinds: type[errors.DomainError], body: bool = True) -> dict[int, ResponseSpec]:
-    """The OpenAPI `responses` of a handler that may raise `kinds`, and what every handler may answer."""
+    """The OpenAPI `responses` of a handler that may raise `kinds`, and what every handler may answer.
+
+    Every handler refuses parameters that it does not know; whoever finds no EVSE may not have been given an EVSE ID.
+    """
+    read = [errors.MalformedEvseId] if errors.EvseNotFound in kinds else []
+    kinds = tuple(dict.fromkeys((errors.MalformedValue, *read, *kinds)))
     sorts: dict[int, list[Sort]] = {}
     for sort in (
         *(_HTTP[status] for status in (400, 401, 403, *((413, 415) if body else ()), 429, 503)),

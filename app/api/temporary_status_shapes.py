@@ -24,7 +24,11 @@ from app.store.commands.asking import sees_on
 LARGEST_VERSION: Final = 2**53 - 1  #: a whole number that every JSON reader understands
 SourceVersionNumber = Annotated[
     int,
-    Meta(ge=0, le=LARGEST_VERSION, description="grows with each change there, such as iCalendar's SEQUENCE"),
+    Meta(
+        ge=0,
+        le=LARGEST_VERSION,
+        description="0 or more, grows with each change there: such as iCalendar's SEQUENCE; not with `sourceUpdatedAt`",
+    ),
 ]
 
 

@@ -105,7 +105,8 @@ class TemporaryStatuses(Controller):
     @get(
         operation_id="listTemporaryStatuses",
         opt=needs(Action.SEE),
-        responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, body=False),
+        response_headers=[paging.LINK],
+        responses=refuses(errors.EvseNotFound, errors.AmbiguousEvse, errors.MalformedInstant, body=False),
     )
     async def list_(
         self,

@@ -10,6 +10,7 @@ import msgspec
 from app.api.document.examples import EXAMPLES
 from app.api.document.fields import FIELDS
 from app.api.document.introduction import INTRODUCTION, TAGS
+from app.api.problems import MEDIA_TYPE
 from app.channels.contract import REF, Contract
 
 _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
@@ -23,6 +24,10 @@ _DONE: Final = {
     "201": "Made",
     "202": "It will be done",
     "204": "Done; there is no more to say",
+}
+_RETRY_AFTER: Final[Mapping[str, Any]] = {
+    "description": "after how many seconds to try again, where that is known",
+    "schema": {"type": "integer"},
 }
 Document = dict[str, Any]
 
@@ -42,6 +47,7 @@ def completed(derived: Mapping[str, Any], contracts: Mapping[str, Contract]) -> 
         _told_for_people(operation)
         _without_null(operation.get("parameters", []))
         _with_examples(operation)
+        _with_headers(operation["responses"])
         document["components"]["examples"] |= _examples_of_problems(operation)
     # Those of the API last, as they win: what it tells is named like what it is about.
     ours = sorted(_below(msgspec.Struct), key=lambda one: one.__module__.startswith("app.api."))
@@ -94,7 +100,24 @@ def _without_null(parameters: list[Document]) -> None:
     for one in parameters:
         kinds = one["schema"].get("oneOf", [])
         if {"type": "null"} in kinds and len(kinds) == 2:  # noqa: PLR2004 - it, and null
-            one["schema"] = next(kind for kind in kinds if kind != {"type": "null"})
+            rest = {
+                key: value for key, value in one["schema"].items() if key not in {"oneOf", "description"}
+            }  # its limits stand there
+            one["schema"] = rest | next(kind for kind in kinds if kind != {"type": "null"})
+
+
+def _with_headers(responses: Document) -> None:
+    """A created or unchanged one has the ETag of a changed one; whoever is put off is told for how long."""
+    etag = next((one["headers"]["ETag"] for one in responses.values() if "ETag" in one.get("headers", {})), None)
+    for status in ("201", "304"):
+        if etag is not None and status in responses:
+            responses[status].setdefault("headers", {})["ETag"] = etag
+    for status in ("429", "503"):
+        if MEDIA_TYPE in responses.get(status, {}).get("content", {}):
+            responses[status].setdefault("headers", {})["Retry-After"] = dict(_RETRY_AFTER)
+    for response in responses.values():
+        for header in response.get("headers", {}).values():
+            header.setdefault("schema", {"type": "string"})  # the framework leaves it out where it has no value
 
 
 def _with_examples(operation: Document) -> None:

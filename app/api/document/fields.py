@@ -8,6 +8,13 @@ from typing import Final
 
 _REPORTED: Final = "what the charger does, in words of OCPP 1.6, OCPP 2.0.1 or OCPI; at most 40 characters"
 
+_FROM: Final = "when it begins; that instant is part of it"
+_ASKED_FROM: Final = "when it begins, RFC 3339 with an offset; left out, null or in the past: now"
+_ASKED_TO: Final = (
+    "when it is over, RFC 3339 with an offset, after `validFrom` and now; left out or null: when it is ended"
+)
+_TO: Final = "when it is over (that instant is no longer part of it); null: when it is ended"
+
 FIELDS: Final[Mapping[str, str]] = {
     "acceptedAt": "when the last full load was accepted",
     "acceptedCount": "how many EVSEs were in it",
@@ -164,8 +171,6 @@ FIELDS: Final[Mapping[str, str]] = {
     "underWay": "whether one is being made now",
     "until": "when that changes by the clock alone; null: not before somebody does something",
     "updatedAt": "when it was last changed",
-    "validFrom": "when it begins; left out, or in the past: now",
-    "validTo": "when it is over (that instant is no longer part of it); left out or null: when it is ended",
     "verdict": "what decided about it",
     "version": "counts the changes of what is shown for the EVSE",
     "waitingSince": "since when the oldest news is waiting that it does not have; null: none is",
@@ -174,6 +179,17 @@ FIELDS: Final[Mapping[str, str]] = {
     "why": "why, for people",
     "whyNot": "why the partner does not know the latest, for people; null: it does",
     "words": "all of that for people",
+    **{
+        f"{asked}.validFrom": _ASKED_FROM
+        for asked in ("NewTemporaryStatus", "NewTemporaryStatuses", "TemporaryStatusByRef")
+    },
+    **{
+        f"{asked}.validTo": _ASKED_TO
+        for asked in ("NewTemporaryStatus", "NewTemporaryStatuses", "TemporaryStatusByRef")
+    },
+    "TemporaryStatusChanges.validFrom": "when it begins, RFC 3339 with an offset; what has begun keeps its start",
+    "TemporaryStatusChanges.validTo": "when it is over, RFC 3339 with an offset; null: when it is ended",
+    "TemporaryStatusByRef.sourceUpdatedAt": "when it last changed there, RFC 3339; not with `sourceVersion`",
     "ActualStatusOfOne.status": _REPORTED,
     "ActualStatusReport.status": _REPORTED,
     "BrakeView.evses": "how many EVSEs would have been overridden",
@@ -185,5 +201,31 @@ FIELDS: Final[Mapping[str, str]] = {
     "PartnerView.suspect": "of how many EVSEs an answer was lost: they are told once more later",
     "Resend.evseId": "of this EVSE only; left out: everything",
     "EndedItems.batchId": "the batch that was ended",
+    "EndedItems.items": "one by one, oldest first; what was over before is not among them",
+    "ChannelExplained.status": "in the channel's own words; null: it is told nothing, or nobody knows any more",
+    "Explanation.at": "the instant that is explained",
+    "Explanation.because": "why it is shown",
+    "Explanation.partners": "what each partner was told; null: not for a key that may not look at partners",
+    "Explanation.presented": "what each channel shows, showed or would show at that instant, by channel",
+    "Explanation.temporaryStatuses": "in effect then, strongest first, then the next to begin and the last over",
+    "NextChange.at": "from when on",
+    "NextChange.because": "why it is shown then",
+    "NextChange.presented": "what each channel shows then, in its own words; null: it is told nothing",
+    "PartnerExplained.channel": "the kind of partner, named as in `presented`: `driverApp`, `oicp` or `ocpi`",
+    "PartnerExplained.whyNot": "why the partner does not know the latest, for people; empty: it does, or that is past",
+    "PlannedItem.status": "201, or the HTTP status of its problem; 424: only others were refused",
+    "PlannedItem.id": "what it is known by; null: it was refused, or this is a dry run",
+    "PlannedItem.overlaps": "the first 10 of them; only in a dry run",
+    "PlannedItem.overlapping": "how many others share some time with it; only in a dry run",
+    "PlannedItem.shown": "what each channel would show now, or when it begins, by channel; only in a dry run",
+    "PlannedItem.type": "what kind of problem it is: stable, for programs; null: it was planned",
+    "TemporaryStatusView.validFrom": _FROM,
+    "WrittenTemporaryStatus.validFrom": _FROM,
+    "Considered.validFrom": _FROM,
+    "Overlap.validFrom": _FROM,
+    "TemporaryStatusView.validTo": _TO,
+    "WrittenTemporaryStatus.validTo": _TO,
+    "Considered.validTo": _TO,
+    "Overlap.validTo": _TO,
     "PlannedItems.batchId": "what all of them are known by together; null: nothing was planned",
 }

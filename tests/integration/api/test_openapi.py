@@ -17,6 +17,8 @@ EXPECTED = {
     ("get", "/v2/temporary-evse-statuses"): COMMON | {"activeOnly", "state", "from", "to", "ref", "batchId"},
     ("delete", "/v2/temporary-evse-statuses"): {"evseId", "temporaryStatus", "includePlanned"},
     ("delete", "/v2/temporary-evse-statuses/by-ref/{ref}"): {"sourceVersion", "sourceUpdatedAt"},
+    ("delete", "/v2/temporary-evse-statuses/batch/{batchId}"): {"dryRun"},
+    ("get", "/v2/evses/{evseId}/explanation"): {"at"},
     ("get", "/v2/events"): {"evseId", "locationId", "operator", "snapshot", "lastEventId", "closeAfter"},
     ("get", "/v2/evses"): COMMON | {"deploymentState", "actualStatus", "presented"},
     ("get", "/v2/partners/{name}/deliveries"): {"owedOnly", "limit", "cursor"},
@@ -104,3 +106,45 @@ async def test_readiness_says_that_it_may_be_unready(document: dict[str, Any]) -
 async def test_patterns_are_those_of_json_schema(document: dict[str, Any]) -> None:
     r"""A `\Z` means the letter there."""
     assert r"\Z" not in str(document)
+
+
+async def test_what_a_parameter_may_be_at_most_is_said_where_it_may_be_left_out(document: dict[str, Any]) -> None:
+    found = {
+        (key, one["name"]): one["schema"]
+        for key, operation in operations(document).items()
+        for one in operation.get("parameters", [])
+    }
+    assert found[("get", "/v2/evses"), "locationId"]["maxLength"] == 36
+    assert found[("get", "/v2/temporary-evse-statuses"), "evseId"]["maxItems"] == 100
+    cancel = found[("delete", "/v2/temporary-evse-statuses/by-ref/{ref}"), "sourceVersion"]
+    assert cancel["maximum"] == 2**53 - 1
+
+
+async def test_headers_of_answers_are_where_they_are_sent(document: dict[str, Any]) -> None:
+    """A header without a schema is none by OpenAPI, and makers of clients leave it out."""
+    found = {
+        (*key, status): response.get("headers", {})
+        for key, operation in operations(document).items()
+        for status, response in operation["responses"].items()
+    }
+    ref = "/v2/temporary-evse-statuses/by-ref/{ref}"
+    for status, method in (("201", "put"), ("200", "put"), ("304", "get")):
+        assert "ETag" in found[method, ref, status]
+    assert "Link" in found["get", "/v2/evses", "200"]
+    assert "Link" in found["get", "/v2/temporary-evse-statuses", "200"]
+    assert "Retry-After" in found["get", "/v2/events", "429"]
+    assert all("schema" in header for headers in found.values() for header in headers.values())
+
+
+async def test_a_refusal_of_what_cannot_be_read_names_each_type_that_it_may_have(document: dict[str, Any]) -> None:
+    answers = operations(document)["get", "/v2/evses/{evseId}/explanation"]["responses"]["400"]
+    assert set(answers["content"]["application/problem+json"]["examples"]) == {
+        *("malformed", "malformed-value", "malformed-time", "malformed-evse-id"),
+    }
+
+
+async def test_a_refusal_of_many_has_items_only_where_they_were_judged(document: dict[str, Any]) -> None:
+    assert "items" not in document["components"]["schemas"]["RefusedBatch"]["required"]
+    answer = operations(document)["post", "/v2/temporary-evse-statuses/batch"]["responses"]["409"]
+    examples = answer["content"]["application/problem+json"]["examples"]
+    assert set(examples) == {"batch-refused", "ambiguous-location"}
