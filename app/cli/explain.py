@@ -87,7 +87,7 @@ def _because(found: Mapping[str, Any]) -> str:
     shown = next((one for one in found["temporaryStatuses"] if one["verdict"] == "shown"), None)
     if shown is None:
         return str(found["because"]["words"])
-    reason = f" ({shown['reason']})" if shown["reason"] else ""
+    reason = f" ({' '.join(shown['reason'].split())})" if shown["reason"] else ""
     return f"{shown['temporaryStatus']} {shown['id']} by {_who(shown, 'createdBy')}{reason}"
 
 
@@ -179,5 +179,5 @@ def _ago(time: str | None, now: datetime) -> str:
 
 
 def _readable(words: str, now: datetime) -> str:
-    """Times as everywhere else here."""
-    return _TIME.sub(lambda found: clock_time(found[0], now), words)
+    """Times as everywhere else here, on one line: a reason may have several, and would look like words of ours."""
+    return _TIME.sub(lambda found: clock_time(found[0], now), " ".join(words.split()))
