@@ -60,8 +60,9 @@ from app.store import migrating
 from app.store.database import Database, EmbeddedLock
 from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
+from app.store.line import WAITING
 from app.store.secrets import Secrets, key_beside
-from app.store.writer import WAITING, Writer
+from app.store.writer import Writer
 from app.web.reference import Reference, ReferenceRouter
 
 VERSION: Final = "0.1.0"

@@ -24,7 +24,7 @@ from app.api.explanation_shapes import (
 from app.api.explanation_words import Seen, verdict_in_words, why_was_shown
 from app.api.guards import needs
 from app.api.problems import refuses
-from app.api.shapes import EvseIdInPath, instant_in, told
+from app.api.shapes import DATE_TIME, EvseIdInPath, instant_in, told
 from app.domain import errors
 from app.domain.evse import Evse
 from app.domain.evse_id import parse_evse_id
@@ -67,7 +67,7 @@ class Explanations(Controller):
             str | None,
             QueryParameter(
                 description="the instant to explain, RFC 3339 with an offset (`+` written as `%2B`); left out, now",
-                schema_extra={"format": "date-time"},
+                schema_extra=DATE_TIME,
             ),
         ] = None,
     ) -> Explanation:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.shapes import instant_in, ref_in, text_in
+from app.api.shapes import DATE_TIME, instant_in, ref_in, text_in
 from app.domain.duration import read_duration
 from app.domain.errors import MalformedEvseId, MalformedValue
 from app.domain.evse_id import operator_key, parse_evse_id
@@ -78,6 +78,7 @@ ActiveAt = Annotated[
     QueryParameter(
         name="activeAt",
         max_length=40,
+        schema_extra=DATE_TIME,
         description="in effect at this instant, past or future, by what is known now. RFC 3339; write `+` as `%2B`",
     ),
 ]
@@ -86,6 +87,7 @@ UpdatedSince = Annotated[
     QueryParameter(
         name="updatedSince",
         max_length=40,
+        schema_extra=DATE_TIME,
         description="only what was created, changed or ended at this instant or later. RFC 3339; write `+` as `%2B`",
     ),
 ]

@@ -47,6 +47,10 @@ EvseIdInPath = Annotated[
 ]
 
 
+#: For a parameter of the URL that is a time: its own reading says what is wrong with it.
+DATE_TIME: Final = {"format": "date-time"}
+
+
 class Asked(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Base of what comes in."""
 

@@ -20,7 +20,7 @@ from app.api.entity_tags import (
 from app.api.guards import needs
 from app.api.idempotency import REPLAYED, answered_once, digest_of, response
 from app.api.problems import refuses
-from app.api.shapes import text_in
+from app.api.shapes import DATE_TIME, text_in
 from app.api.temporary_status_shapes import (
     NewTemporaryStatus,
     TemporaryStatusChanges,
@@ -139,6 +139,7 @@ class TemporaryStatuses(Controller):
             QueryParameter(
                 name="from",
                 max_length=40,
+                schema_extra=DATE_TIME,
                 description="in effect at some instant from this one on. With `to`: in the time between, of which this "
                 "is the first instant. What was ended early counts until then. RFC 3339; write `+` as `%2B`",
             ),
@@ -146,7 +147,10 @@ class TemporaryStatuses(Controller):
         to: Annotated[
             str | None,
             QueryParameter(
-                name="to", max_length=40, description="in effect at some instant before this one, which is after `from`"
+                name="to",
+                max_length=40,
+                schema_extra=DATE_TIME,
+                description="in effect at some instant before this one, which is after `from`",
             ),
         ] = None,
         ending_within: filters.EndingWithin = None,

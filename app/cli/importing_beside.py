@@ -20,7 +20,8 @@ from app.store.commands.restoring import (
     rehearsed,
 )
 from app.store.database import Database
-from app.store.writer import GROUP, Command, Writer
+from app.store.line import GROUP
+from app.store.writer import Command, Writer
 
 _REHEARSED: Final = GROUP  #: lines that are compared together
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 from structlog.contextvars import get_contextvars
@@ -16,13 +16,8 @@ from app.measures import UNMEASURED, Measures
 from app.store.batch import USUAL_BRAKE, Batch
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
+from app.store.line import WAITING, Full, Line
 from app.store.needs import Needs
-
-GROUP: Final = 256  #: commands committed together at most
-#: Rows that a group is about, more or less: one that is about so many takes no further command. Nobody waits for two
-#: calls for thousands at once, and PostgreSQL takes no more than 32,767 values in a statement.
-HEAVY: Final = 1000
-WAITING: Final = 20_000  #: commands that may wait; beyond that callers are told to come back
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result", covariant=True)
@@ -83,7 +78,7 @@ class Writer:
         self._clock = clock
         self._committed = committed
         self._measures = measures
-        self._queue: asyncio.Queue[Asked[Any]] = asyncio.Queue(WAITING)
+        self._line: Line[Asked[Any]] = Line()
         self._began: float | None = None  #: on the monotonic clock, when the group under way was taken
         self._task: asyncio.Task[None] | None = None
         self._rehearsing = asyncio.Lock()
@@ -98,7 +93,7 @@ class Writer:
         self._open = False
         if self._task is None:
             return
-        await self._queue.join()
+        await self._line.empty()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -149,15 +144,15 @@ class Writer:
             raise WriterBusy("the service is shutting down")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait(Asked(command, future, get_contextvars().get("request_id")))
-        except asyncio.QueueFull:
+            self._line.put(Asked(command, future, get_contextvars().get("request_id")), _weight(command))
+        except Full:
             raise WriterBusy(f"{WAITING} changes are waiting to be written") from None
         return future
 
     @property
     def waiting(self) -> int:
         """How many commands are in line, those under way left out."""
-        return self._queue.qsize()
+        return len(self._line)
 
     @property
     def busy(self) -> float:
@@ -166,18 +161,13 @@ class Writer:
 
     async def _run(self) -> None:
         while True:
-            group = [await self._queue.get()]
-            weight = _weight(group[0].command)
-            while len(group) < GROUP and weight < HEAVY and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-                weight += _weight(group[-1].command)
+            group = await self._line.take()
             self._began = self._clock.monotonic()
             try:
                 await self._write(group)
             finally:
                 self._began = None
-                for _ in group:
-                    self._queue.task_done()
+                self._line.finished(len(group))
 
     async def _write(self, group: Sequence[Asked[Any]]) -> None:
         failure = await self._try(group)

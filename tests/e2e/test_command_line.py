@@ -429,7 +429,7 @@ def test_what_is_planned_is_listed_explained_and_ended(run: Run):
 
 
 def test_many_are_ended_only_by_whoever_means_it(run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys.modules["app.cli.ending"], "UNASKED", 1)
+    monkeypatch.setattr(sys.modules["app.cli.batches"], "UNASKED", 1)
     run("evses", "import", str(FLEET))
     for evse in ("DE*XPO*E1001*1", "DE*XPO*E1001*2"):
         run("set", evse, "BLOCKED")

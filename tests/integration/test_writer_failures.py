@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from app.domain.evse import Evse
-from app.store import writer as writer_module
+from app.store import line
 from app.store.batch import Batch
 from app.store.database import Database
 from app.store.needs import Needs
@@ -161,7 +161,7 @@ async def test_a_command_that_comes_just_as_the_writer_stops_is_answered(databas
 async def test_beyond_what_may_wait_callers_are_told_to_come_back(
     database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "WAITING", 3)
+    monkeypatch.setattr(line, "WAITING", 3)
     writer = Writer(database, clock)
     await writer.start()
     await register(writer)

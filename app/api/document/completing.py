@@ -11,6 +11,7 @@ from app.api.document.examples import EXAMPLES
 from app.api.document.fields import FIELDS
 from app.api.document.introduction import INTRODUCTION, TAGS
 from app.api.problems import MEDIA_TYPE
+from app.api.shapes import Asked, Told
 from app.channels.contract import REF, Contract
 
 _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
@@ -29,6 +30,8 @@ _RETRY_AFTER: Final[Mapping[str, Any]] = {
     "description": "after how many seconds to try again, where that is known",
     "schema": {"type": "integer"},
 }
+_SHARP: Final = frozenset({"format", "pattern", "minimum"})
+_PARTS: Final = ("items",)
 Document = dict[str, Any]
 
 
@@ -134,12 +137,31 @@ def _described(name: str, schema: Document, shape: type[msgspec.Struct] | None) 
         schema.setdefault("description", cleandoc(shape.__doc__))
     if shape is not None and shape.__struct_config__.forbid_unknown_fields:
         schema["additionalProperties"] = False
+    if shape is not None and issubclass(shape, Asked | Told):
+        _sharpened(schema, msgspec.json.schema_components((shape,))[1][shape.__name__])
     for field, value in schema.get("properties", {}).items():
         own = FIELDS.get(f"{name}.{field}")
         if own is not None or "description" not in value:
             text = own or FIELDS.get(field)
             if text is not None:
                 value["description"] = text
+
+
+def _sharpened(schema: Document, told: Document) -> None:
+    """Put in what the framework leaves out of what the struct says: formats, patterns, and a minimum of nought."""
+    for field, value in schema.get("properties", {}).items():
+        exact = [one for one in _branches(told.get("properties", {}).get(field, {})) if one.keys() & _SHARP]
+        for branch in _branches(value):
+            for one in exact:
+                if branch.get("type") == one.get("type"):
+                    branch |= {key: one[key] for key in one.keys() & _SHARP}
+
+
+def _branches(schema: Document) -> Iterator[Document]:
+    """A schema, and what it may be or hold."""
+    yield schema
+    for part in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *(schema[key] for key in _PARTS if key in schema)):
+        yield from _branches(part)
 
 
 def _below(parent: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
