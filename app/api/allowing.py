@@ -13,4 +13,5 @@ async def every_method_in_allow(message: Message, scope: Scope) -> None:
         path = scope.get("path_template")
         routes = (route for route in app.routes if isinstance(route, HTTPRoute) and route.path_format == path)
         methods = {str(method) for route in routes for method in route.methods}
-        MutableScopeHeaders.from_message(message)["allow"] = ", ".join(sorted(methods))
+        if methods:  # none where something is mounted, which answers for itself
+            MutableScopeHeaders.from_message(message)["allow"] = ", ".join(sorted(methods))

@@ -26,9 +26,13 @@ def print_table(
     if not rows:
         click.echo(nothing)
         return
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in laid_out(columns, rows, width, spare, coloured=colours()):
+    for line in laid_out(columns, rows, terminal_width(), spare, coloured=colours()):
         click.echo(line)
+
+
+def terminal_width() -> int | None:
+    """Characters of a line; `None` where nobody reads on a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def colours() -> bool:
@@ -56,7 +60,8 @@ def laid_out(
         cells = [[*row[:place], *row[place + 1 :]] for row in cells]
     widths = _fitted(names, cells, width)
     if widths is None:
-        return _one_by_one(columns, [[_text(cell) for cell in row] for row in rows], coloured=coloured)
+        whole = [[_text(cell) for cell in row] for row in rows]
+        return _one_by_one(columns, whole, width, coloured=coloured)
     lines = [_bold(_line(names, widths), coloured=coloured)]
     for row in cells:
         folded = [_folded(cell, each) for cell, each in zip(row, widths, strict=True)]
@@ -83,17 +88,18 @@ def _fitted(names: list[str], cells: list[list[str]], width: int | None) -> list
     return widths
 
 
-def _one_by_one(columns: Sequence[str], cells: list[list[str]], *, coloured: bool) -> list[str]:
+def _one_by_one(columns: Sequence[str], cells: list[list[str]], width: int | None, *, coloured: bool) -> list[str]:
     """A row below the other, each with its filled cells as lines; the first is the headline."""
     wide = max(cell_len(name) for name in columns)
+    room = None if width is None else max(width - wide - 2 * len(_GAP), _NARROWEST)
     lines: list[str] = []
     for row in cells:
         lines.append(_bold(row[0], coloured=coloured))
-        lines += [
-            f"  {name}{' ' * (wide - cell_len(name))}  {cell}"
-            for name, cell in zip(columns[1:], row[1:], strict=True)
-            if cell
-        ]
+        for name, cell in zip(columns[1:], row[1:], strict=True):
+            first, *rest = [cell] if room is None else _folded(cell, room)
+            if cell:
+                lines.append(f"{_GAP}{name}{' ' * (wide - cell_len(name))}{_GAP}{first}")
+            lines += [f"{_GAP}{' ' * wide}{_GAP}{more}" for more in rest]
     return lines
 
 

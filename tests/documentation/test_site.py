@@ -83,7 +83,7 @@ def test_every_link_of_the_site_leads_somewhere(site: Path):
 def test_a_link_that_leads_nowhere_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     bad = tmp_path / "docs"
     bad.mkdir()
-    (bad / "index.md").write_text("# Start\n\n[nowhere](nowhere.md)\n")
+    (bad / "glossary-of-mine.md").write_text("# Mine\n\n[nowhere](nowhere.md)\n")
     monkeypatch.setattr("tests.documentation.site.DOCS", bad)
 
     with pytest.raises(SiteNotBuilt, match="page does not exist"):

@@ -199,7 +199,10 @@ def test_a_key_is_rotated_revoked_and_neither_rotated_nor_changed_any_more(run: 
     assert "make a new one" in run("keys", "change", key["id"], "--expires", "never", code=1).stderr
 
 
-def test_the_list_fits_eighty_columns_and_says_whether_an_old_secret_is_still_in_use(run: Run, tmp_path: Path):
+def test_the_list_fits_eighty_columns_and_says_whether_an_old_secret_is_still_in_use(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.cli.tables.terminal_width", lambda: 80)
     name = "parking sensors of the northern car park, level two"
     for _ in range(2):
         made = json.loads(

@@ -34,7 +34,9 @@ def test_spare_columns_go_first_then_texts_are_folded_then_rows_fall_apart():
         "emsp",
         "  state  failing",
         "  owed   1200",
-        "  why    it cannot be reached: connection refused by peer",
+        "  why    it cannot be reached:",
+        "         connection refused by",
+        "         peer",
     ]
 
 

@@ -22,6 +22,7 @@ PARTNERS: Final = "/v2/partners"
 EVSE: Final = "DE*ABC*E1"
 NOW: Final = "2026-03-01T08:00:00.000Z"  #: what the clock says until a test moves it
 JSON: Final = {"Content-Type": "application/json"}
+ONE_REQUEST: Final = {"X-Request-Id": "the-same"}  #: so that two problems can be compared to the letter
 
 
 async def issue(service: Service, role: Role, rights: Rights = UNLIMITED) -> str:

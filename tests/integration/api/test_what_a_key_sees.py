@@ -14,6 +14,7 @@ from app.store.tables import metadata
 from tests.integration.api.calls import (
     EVSE,
     EVSES,
+    ONE_REQUEST,
     STATUSES,
     Client,
     NewClient,
@@ -136,7 +137,7 @@ async def test_what_may_not_be_seen_is_answered_in_the_words_for_what_does_not_e
         (f"{STATUSES}?evseId={ELSEWHERE}", f"{STATUSES}?evseId=DE*XYZ*E9"),
         (f"{STATUSES}?evseId=DEXYZE1", f"{STATUSES}?evseId=DEXYZE9"),
     ):
-        unseen, unknown = await scoped.get(there), await scoped.get(not_there)
+        unseen, unknown = [await scoped.get(path, headers=ONE_REQUEST) for path in (there, not_there)]
         refusal(unseen, 404)
         last, missing = there.split("/")[-1].split("=")[-1], not_there.split("/")[-1].split("=")[-1]
         assert unseen.text.replace(last, "?") == unknown.text.replace(missing, "?")
