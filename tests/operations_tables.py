@@ -9,9 +9,9 @@ import msgspec
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from app.main import Service
+from app.observing.stocktaking import Stocktaking
+from app.service import Service
 from app.settings import Settings
-from app.stocktaking import Stocktaking
 from app.store.stock import Stock
 
 ROOT = Path(__file__).parent.parent

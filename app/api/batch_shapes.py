@@ -66,7 +66,8 @@ class PlannedItem(Told):
     """What became of one item: 201 and its id, or the status, type and place of its problem.
 
     `pointer` is into the item, or into the body where EVSEs are listed in it. After a dry run a 201 has no id; it has
-    in `shown` what each channel would show now, or when it begins where that is later, and up to 10 of the
+    in `shown` what each channel would show now, or when it begins where that is later (to a key that may look at
+    nothing: now), and up to 10 of the
     `overlapping` temporary statuses that share some time with it on its EVSE, earlier items of the call among them.
     """
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 
 from app.api.context import Context
@@ -69,6 +70,25 @@ CloseAfter = Annotated[
 ]
 
 
+_A_STREAM: Final = """\
+retry: 2731
+
+event: presented
+data: {"evseId":"DE*ABC*E1234*1","version":4,"at":"2099-03-01T08:00:00.000Z","deploymentState":"PRODUCTION",\
+"locationId":"LOC1","countryCode":"DE","partyId":"ABC","uid":"1234-1","presented":{"driverApp":{"status":\
+"OUT_OF_SERVICE","why":"temporary status 12 (MAINTENANCE)","temporaryStatusId":12,"until":null}}}
+
+event: snapshot
+id: MS4xNzk1MzA1ODYwNzU0LjM
+data: {"evses":1}
+
+event: ping
+id: MS4xNzk1MzA1ODYwNzU0LjM
+data: {"at":"2099-03-01T08:00:15.000Z"}
+
+"""
+
+
 @get(
     "/v2/events",
     operation_id="followEvents",
@@ -80,6 +100,7 @@ CloseAfter = Annotated[
             media_type=MEDIA_TYPE,
             description="A stream of events. The schema is that of the `data` of an event `presented`.",
             generate_examples=False,
+            examples=[Example(id="stream", summary="A snapshot of one EVSE, then quiet", value=_A_STREAM)],
         ),
         **refuses(errors.MalformedValue, errors.EvseNotFound, errors.AmbiguousEvse, body=False),
     },
@@ -101,12 +122,17 @@ async def follow(
     `curl -N -H "Authorization: Bearer $KEY" $URL/v2/events?snapshot=true` shows it. A browser's own EventSource sends
     no Authorization header: use a client that is built on fetch, and never put a key into an address.
 
+    On the wire an event is lines `event:`, `id:` (left out in a snapshot and while you catch up: then keep the last
+    one) and one `data:` with JSON, and an empty line; the first line of a stream is a `retry:` in milliseconds.
+
     - `presented`: what is shown for one EVSE now. Each has a `version` that rises: keep the highest of each EVSE and
       drop what is not higher, since the same may come twice. What changed several times in a moment comes once.
-    - `ping`: nothing else happened for 15 s. No byte for 30 s means that the connection is dead: connect again.
-    - `snapshot`: with `snapshot=true`, the current state has been told whole.
-    - `reset`: what came after the cursor cannot be told any more (it is older than changes are kept, more than 100,000
-      changes were missed, or it is not from here): read the fleet anew. With `snapshot=true` it follows by itself.
+    - `ping` (`{"at"}`): nothing else happened for 15 s. No byte for 30 s means that the connection is dead: connect
+      again.
+    - `snapshot` (`{"evses"}`, how many): with `snapshot=true`, the current state has been told whole.
+    - `reset` (`{"why"}`): what came after the cursor cannot be told any more (it is older than changes are kept, more
+      than 100,000 changes were missed, or it is not from here): read the fleet anew. With `snapshot=true` it follows
+      by itself.
 
     Go on after an interruption with `Last-Event-ID`: at any replica, also after a restart. The stream then repeats the
     minute before. It is ended within seconds when its key is revoked, expires or gets other rights. A client that takes

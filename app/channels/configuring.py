@@ -23,6 +23,8 @@ def checked(raw: Mapping[str, Any], as_type: type[Typed]) -> Typed:
         return msgspec.convert(dict(raw), as_type)
     except (msgspec.ValidationError, ValueError) as error:
         message, _, path = str(error).partition(" - at `$.")
+        if message.startswith("Object contains unknown field"):
+            message += f"; one of {', '.join(as_type.__struct_encode_fields__)}"
         raise InvalidPartner(message, field=f"configuration.{path.rstrip('`')}" if path else "configuration") from None
 
 

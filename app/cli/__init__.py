@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from app import VERSION
 from app.cli.backup import backup
 from app.cli.brakes import brakes
 from app.cli.changing import change, remove, show
@@ -28,7 +29,6 @@ from app.cli.partners import partners
 from app.cli.serve import serve
 from app.cli.temporary_statuses import set_
 from app.logs import configure
-from app.main import VERSION
 
 _EPILOG = """\b
 Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.

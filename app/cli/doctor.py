@@ -16,7 +16,7 @@ from app.cli.key_findings import of_keys
 from app.cli.opening import as_json, print_json, runs, settings_from_environment
 from app.clock import SystemClock
 from app.domain.partner import Partner
-from app.main import secrets_for
+from app.service import secrets_for
 from app.settings import PREFIX, Settings
 from app.store import migrating
 from app.store import partners as store

@@ -8,6 +8,7 @@ from typing import IO, Any, Final
 
 import click
 
+from app import VERSION
 from app.api.paging import LARGEST
 from app.api.shapes import told as time_told
 from app.cli import moving_file
@@ -21,7 +22,6 @@ from app.domain.evse import Evse
 from app.domain.instant import rfc3339
 from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
-from app.main import VERSION
 from app.store import locations, reading
 from app.store.database import Database
 from app.store.presented import live_by_evse

@@ -21,6 +21,7 @@ def _one_of(members: type[Enum]) -> click.Choice[str]:
 
 PATH: Final = "/v2/temporary-evse-statuses"
 _PAGE: Final = 500
+_NAMED: Final = 3  #: batches
 
 #: Option → parameter of the API. To offer another filter, add a line: the value is handed over as it was typed.
 FILTERS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
@@ -91,6 +92,8 @@ async def list_(
     elif everything or asked:
         nothing = "nothing like that"
     show(found, now, nothing=nothing)
+    if batches := dict.fromkeys(one["batchId"] for one in found if one["batchId"] is not None):
+        click.echo(f"planned together: {', '.join(list(batches)[:_NAMED])}{', …' if len(batches) > _NAMED else ''}")
 
 
 def _as_told(value: Any, now: datetime) -> Any:

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from app.main import Service, contract, create_app
+from app.main import contract, create_app
+from app.service import Service
 from app.settings import Settings
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.tables import print_table as print_table  # noqa: PLC0414 - the commands take it from here
 from app.clock import SystemClock
 from app.domain.errors import DomainError
-from app.main import NotMigrated, secrets_for
+from app.service import NotMigrated, secrets_for
 from app.settings import PREFIX, Settings
 from app.store import migrating
 from app.store.database import Database, DatabaseInUse, EmbeddedLock

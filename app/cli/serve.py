@@ -9,7 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.opening import settings_from_environment
 from app.logs import configure
-from app.main import NotMigrated, Service, create_app
+from app.main import create_app
+from app.service import NotMigrated, Service
 from app.serving import CannotListen, serving, stop_asked, stop_at_once_when_asked_again
 from app.settings import Settings
 from app.store.database import DatabaseInUse

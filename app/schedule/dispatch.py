@@ -9,7 +9,7 @@ import structlog
 from app.channels.channel import Channel
 from app.clock import Clock
 from app.domain.partner import Partner
-from app.measures import UNMEASURED, Measures
+from app.observing.measures import UNMEASURED, Measures
 from app.schedule.decisions import Limits
 from app.schedule.lane import PartnerLane
 from app.store import deliveries, partners

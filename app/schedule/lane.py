@@ -12,7 +12,7 @@ import structlog
 from app.channels.channel import Bundles, Channel, Connection, Means
 from app.clock import Clock
 from app.domain.partner import Partner
-from app.measures import UNMEASURED, Measures
+from app.observing.measures import UNMEASURED, Measures
 from app.schedule.bundling import Bundling
 from app.schedule.claiming import Claimer, Ready, Taken
 from app.schedule.decisions import Claim, Limits, is_held

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from app.clock import Clock
-from app.measures import UNMEASURED, Measures
+from app.observing.measures import UNMEASURED, Measures
 from app.schedule.alarm import Alarm
 from app.schedule.resolving import LONGEST_WAIT, owed_by, resolve
 from app.store import deliveries, partners, presented

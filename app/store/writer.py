@@ -12,7 +12,7 @@ from app.clock import Clock
 from app.domain.brake import Brake
 from app.domain.errors import DomainError
 from app.domain.instant import rfc3339
-from app.measures import UNMEASURED, Measures
+from app.observing.measures import UNMEASURED, Measures
 from app.store.batch import USUAL_BRAKE, Batch
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable

@@ -19,7 +19,8 @@ from app.channels.ocpi.simulator import Behaviour, Emsp
 from app.clock import SystemClock
 from app.demo.listening import listening
 from app.domain.presentation import Gate, present
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 from app.store import partners
 from app.store.commands.importing import Import, ImportLocation

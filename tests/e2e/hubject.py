@@ -21,7 +21,7 @@ from app.demo.listening import listening
 from app.domain.evse_id import parse_evse_id
 from app.domain.presentation import present
 from app.domain.status import DeploymentState
-from app.main import Service
+from app.service import Service
 from app.serving_tls import ServerTls
 from app.settings import Settings
 from app.store import full_loads, partners

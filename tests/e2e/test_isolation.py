@@ -19,7 +19,8 @@ from app.demo.audience import OPERATOR, SECRET, TOKEN, Audience
 from app.demo.listening import listening
 from app.domain.api_key import ApiKey, digest_of, new_key
 from app.domain.principal import Role
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 from app.store import keys
 from tests.e2e.troubled import Trouble, Troubled

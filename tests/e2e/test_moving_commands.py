@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 
 from app.cli import group, whole_files
 from app.domain.principal import Role
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 from app.store import backing_up
 from app.store.database import EmbeddedLock

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.serving import serving
 from app.settings import Settings
 from app.web.reference import POLICY

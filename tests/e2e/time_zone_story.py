@@ -27,7 +27,8 @@ from app.demo.listening import listening
 from app.domain.api_key import PREFIX, ApiKey, _check, digest_of
 from app.domain.principal import Role
 from app.logs import configure
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 from app.store import keys
 from tests.builders import stored

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from app.clock import SystemClock
 from app.domain.api_key import ApiKey, digest_of, new_key
 from app.domain.principal import Role
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 from app.store import keys
 from app.store.database import Database

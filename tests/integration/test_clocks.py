@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from app.clock import SystemClock
 from app.domain.partner import Partner
 from app.domain.status import Kind
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from app.store import partners
 from tests.builders import HOUR, MINUTE, plan, register, report, stored

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from app.domain.partner import Partner
-from app.main import Service
 from app.schedule import concerns
 from app.schedule.concerns import Concerns
+from app.service import Service
 from app.settings import Settings
 from app.store.database import Database
 from tests.clock import START, FrozenClock

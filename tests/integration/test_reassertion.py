@@ -14,9 +14,9 @@ from app.channels import REGISTER
 from app.channels.outcomes import NotSent, Rejected
 from app.domain.partner import Audience
 from app.domain.status import Kind
-from app.main import Service
 from app.schedule.housekeeping import Housekeeping
 from app.schedule.reassertion import Reassertion, of_active, share
+from app.service import Service
 from app.settings import Settings
 from app.store.database import Database
 from app.store.writer import Writer

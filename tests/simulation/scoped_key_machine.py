@@ -21,7 +21,8 @@ from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
 from app.domain.status import Kind
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 from app.store import keys
 from tests.builders import register, stored

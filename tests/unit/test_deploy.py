@@ -10,8 +10,8 @@ import click
 import pytest
 import yaml
 
+from app import VERSION
 from app.cli import group
-from app.main import VERSION
 from app.serving import GRACE_SECONDS
 from app.settings import PREFIX, Settings
 

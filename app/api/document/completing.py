@@ -39,6 +39,7 @@ def completed(derived: Mapping[str, Any], contracts: Mapping[str, Contract]) -> 
     """The whole document; `contracts` are what the channels add, by channel."""
     document: Document = msgspec.json.decode(msgspec.json.encode(derived))
     document["info"]["description"] = INTRODUCTION
+    document["paths"] = dict(sorted(document["paths"].items()))  # what is for many before what is for one of them
     document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     document["webhooks"] = {name: one for contract in contracts.values() for name, one in contract.webhooks.items()}
     schemas = document["components"]["schemas"]

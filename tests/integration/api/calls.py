@@ -9,7 +9,7 @@ import httpx
 from app.domain.api_key import ApiKey, digest_of, new_key
 from app.domain.principal import Role
 from app.domain.rights import UNLIMITED, Rights
-from app.main import Service
+from app.service import Service
 from app.store import keys
 
 Client: TypeAlias = httpx.AsyncClient

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from app.domain.principal import Role
 from app.domain.rights import UNLIMITED, Rights
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 from tests.clock import FrozenClock
 from tests.integration.api.calls import Client, NewClient, issue

@@ -14,7 +14,8 @@ from app.channels.ocpi.fields import faults
 from app.channels.ocpi.locations import parse_party, read_locations
 from app.channels.ocpi.partner_release import RELEASES
 from app.domain.partner import Audience, Partner
-from app.main import Service, create_app
+from app.main import create_app
+from app.service import Service
 from app.store import partners
 from app.store.commands.importing import Import, ImportLocation
 from tests.builders import ADMIN

@@ -17,7 +17,7 @@ from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
 from app.domain.status import Kind
-from app.main import Service
+from app.service import Service
 from app.store import keys
 from app.store.commands.planning_many import PlanMany
 from app.store.commands.temporary_statuses import PlanByRef, Wish

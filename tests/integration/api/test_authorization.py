@@ -7,7 +7,7 @@ from litestar import Litestar
 
 from app.domain.api_key import key_id_of
 from app.domain.principal import Role
-from app.main import Service
+from app.service import Service
 from app.store import keys
 from tests.integration.api.calls import (
     EVSES,

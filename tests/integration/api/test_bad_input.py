@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from litestar import Litestar
 
-from app.main import Service
+from app.service import Service
 from tests.builders import stored
 from tests.integration.api.calls import EVSE, EVSES, JSON, PARTNERS, REPORTS, STATUSES, Client, plan, refusal, register
 

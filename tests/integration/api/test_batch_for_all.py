@@ -15,7 +15,7 @@ from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
 from app.domain.whole import MOST_IN_BATCH
-from app.main import Service
+from app.service import Service
 from app.store.commands.importing import Import
 from tests.builders import ADMIN, imported, stored
 from tests.clock import START, FrozenClock

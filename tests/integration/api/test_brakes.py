@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from app.domain.principal import Role
-from app.main import Service
+from app.service import Service
 from tests.builders import register
 from tests.clock import FrozenClock
 from tests.integration.api.calls import STATUSES, Client, NewClient, get, good, plan, refusal

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.main import Service
+from app.service import Service
 from tests.builders import stored
 from tests.clock import FrozenClock
 from tests.integration.api.calls import EVSE, EVSES, STATUSES, Client, eventually, get, plan, refusal, register

@@ -12,7 +12,7 @@ from app.domain.instant import rfc3339
 from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from app.store import chores
 from tests.builders import HOUR, MINUTE

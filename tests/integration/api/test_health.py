@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.main import Service
+from app.service import Service
 from app.store import migrating
 from app.store.tables import metadata
 from tests.clock import FrozenClock
@@ -120,7 +120,7 @@ async def test_it_is_not_ready_while_one_commit_takes_for_ever_or_no_more_change
         return [one for one in said if "changes" in one]
 
     monkeypatch.setattr(service.writer, "_commit", slow)
-    monkeypatch.setattr("app.main.WAITING", 1)
+    monkeypatch.setattr("app.service.WAITING", 1)
     first = asyncio.create_task(register(admin, "DE*ABC*E1"))
     await stuck.wait()
     assert await why() == []

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.main import Service
+from app.service import Service
 from tests.builders import stored
 from tests.clock import FrozenClock
 from tests.integration.api.calls import EVSE, JSON, STATUSES, Client, get, refusal, register

@@ -9,7 +9,7 @@ from app.domain.api_key import ApiKey, digest_of, key_id_of, new_key
 from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
-from app.main import Service
+from app.service import Service
 from app.store import keys as store
 from tests.builders import HOUR, stored
 from tests.clock import START, FrozenClock

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from app import stocktaking
 from app.channels.outcomes import NotSent
 from app.domain.delivery import Delivery
 from app.domain.principal import Role
-from app.main import Service
+from app.observing import stocktaking
+from app.service import Service
 from app.settings import Settings
 from app.store.rows import delivery_values
 from app.store.tables import metadata

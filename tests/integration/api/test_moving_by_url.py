@@ -15,7 +15,7 @@ from app.cli.calling import Calling
 from app.cli.exporting import of_api, write
 from app.cli.importing_at_url import AtUrl
 from app.domain.status import ActualStatus, DeploymentState
-from app.main import Service
+from app.service import Service
 from app.store.tables import metadata
 from tests.builders import HOUR, plan, register, report, stored
 from tests.clock import START, FrozenClock

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.status import Kind
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from app.store import presented
 from tests.builders import plan

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from app.api.ocpi.parameters import LARGEST_PAGE, PAGE, asked
 from app.channels.ocpi.fields import faults
 from app.channels.ocpi.partner_release import RELEASES
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from app.store import location_pages
 from app.store.failures import DatabaseUnavailable

@@ -10,7 +10,7 @@ import pytest
 from app.domain.instant import parse_instant, rfc3339
 from app.domain.partner import Audience
 from app.domain.status import DeploymentState, Kind
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from app.store.location_pages import COMMITTED_WITHIN
 from tests.builders import HOUR, MINUTE, end, plan, register, report

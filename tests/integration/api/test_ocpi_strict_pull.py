@@ -10,7 +10,7 @@ from app.channels.ocpi.pulling import Puller
 from app.channels.ocpi.release import Party
 from app.demo.listening import listening
 from app.domain.status import DeploymentState, Kind
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from tests.builders import MINUTE, plan, register
 from tests.clock import FrozenClock

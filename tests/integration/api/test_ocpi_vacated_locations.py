@@ -8,7 +8,7 @@ import pytest
 from app.domain.instant import rfc3339
 from app.domain.partner import Audience
 from app.domain.status import DeploymentState
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from tests.builders import MINUTE, register
 from tests.clock import FrozenClock

@@ -7,7 +7,7 @@ import pytest
 
 from app.demo.listening import free_port
 from app.domain.partner import Partner
-from app.main import Service
+from app.service import Service
 from app.store import partners
 from tests.clock import FrozenClock
 from tests.integration.api.calls import PARTNERS, Client, get, good, refusal

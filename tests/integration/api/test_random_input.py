@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.main import Service
+from app.service import Service
 from tests.builders import stored
 from tests.integration.api.calls import EVSE, EVSES, JSON, PARTNERS, REPORTS, STATUSES, Client, plan, refusal, register
 

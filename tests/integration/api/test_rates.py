@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from app.domain.api_key import new_key
 from app.domain.principal import Role
-from app.main import Service
+from app.service import Service
 from app.settings import Settings
 from tests.builders import stored
 from tests.clock import FrozenClock

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from app.api.requests import Requests
 from app.domain.api_key import key_id_of
 from app.domain.principal import Role
-from app.main import Service
+from app.service import Service
 from tests.integration.api.calls import EVSES, JSON, STATUSES, Client, NewClient, issue, plan, refusal, register
 
 HEADER = "X-Request-Id"

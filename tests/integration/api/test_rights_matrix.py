@@ -12,7 +12,7 @@ from litestar import Litestar
 
 from app.domain.permission import ROLES
 from app.domain.principal import TRUSTED, Role
-from app.main import Service
+from app.service import Service
 from tests.integration.api.calls import Client, NewClient, issue, refusal
 from tests.integration.api.rights_rows import ROWS, Row, Target
 from tests.integration.api.rights_world import SCOPED, Names, World, operations

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from app import stocktaking
 from app.api.scrapers import TRUSTED_FOR
 from app.domain.api_key import key_id_of
 from app.domain.principal import Role
 from app.domain.rights import Rights
-from app.main import Service
+from app.observing import stocktaking
+from app.service import Service
 from app.store import keys, stock
 from app.store.failures import DatabaseUnavailable
 from tests.clock import FrozenClock

@@ -5,7 +5,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from app.main import Service
+from app.service import Service
 from app.store.tables import metadata
 from tests.builders import stored
 from tests.integration.api.calls import (

@@ -11,7 +11,7 @@ from litestar import Litestar
 
 from app.domain.api_key import key_id_of
 from app.domain.principal import Role
-from app.main import Service
+from app.service import Service
 from tests.builders import stored
 from tests.integration.api.calls import (
     EVSE,

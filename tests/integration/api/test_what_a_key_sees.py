@@ -8,7 +8,7 @@ from sqlalchemy import update
 from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
-from app.main import Service
+from app.service import Service
 from app.store import reading
 from app.store.tables import metadata
 from tests.integration.api.calls import (

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from app.domain.principal import Role
-from app.main import Service
+from app.service import Service
 from app.store.tables import metadata
 from tests.builders import HOUR, MINUTE, stored
 from tests.clock import START, FrozenClock

@@ -6,8 +6,8 @@ from typing import Final
 
 from prometheus_client import generate_latest
 
-from app.metrics import Metrics
-from app.stocktaking import Stocktaking
+from app.observing.metrics import Metrics
+from app.observing.stocktaking import Stocktaking
 
 _TICK: Final = 0.5  #: seconds between looks at how late the event loop is
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from app.clock import Clock
 from app.domain.partner import Partner, Standing
-from app.metrics import PREFIX
+from app.observing.metrics import PREFIX
 from app.store.database import Database
 from app.store.stock import Owed, Stock, take
 

@@ -14,7 +14,7 @@ from prometheus_client import (
 )
 
 from app.domain.status import Kind
-from app.measures import Measures
+from app.observing.measures import Measures
 
 PREFIX: Final = "evse_status"
 #: Seconds, with the promises among them: 1 and 2 s, 5 s, 15 s, 60 s.

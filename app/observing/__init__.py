@@ -1,0 +1,1 @@
+"""What is measured, counted and read off, for whoever watches the service from outside."""
