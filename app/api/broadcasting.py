@@ -184,7 +184,8 @@ class Broadcast:
             # In a storm it leaves as much time to others as it takes itself.
             took = loop.time() - began
             await _heard(self._closing, max(_PACE - took, min(took, _POLL)))
-            await _heard(self._wanted, _POLL)
+            if not self._closing.is_set():
+                await _heard(self._wanted, _POLL)
 
     async def _look(self) -> None:
         follower = self._follower

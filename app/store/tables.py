@@ -61,7 +61,6 @@ class EvseRow(SQLModel, table=True):
         Index("ix_evse_actual_status_id", "actual_status", "id"),
         Index("ix_evse_updated_at", "updated_at"),
         _partial("ix_evse_operator", "operator", where="deployment_state = 'PRODUCTION'"),
-        _partial("ix_evse_operator_stock", "operator", where="deployment_state = 'STOCK'"),
         _one_of("deployment_state", DeploymentState),
         _one_of("actual_status", ActualStatus),
         {"sqlite_autoincrement": True},

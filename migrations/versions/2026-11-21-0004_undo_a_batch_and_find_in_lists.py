@@ -12,7 +12,6 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 _OF_A_BATCH = sa.text("batch IS NOT NULL")
-_IN_STOCK = sa.text("deployment_state = 'STOCK'")
 _WITH_A_REF = sa.text("ref IS NOT NULL")
 
 #: What lists are filtered by, in the order of their pages.
@@ -47,7 +46,6 @@ def upgrade() -> None:
         sqlite_where=_OF_A_BATCH,
         postgresql_where=_OF_A_BATCH,
     )
-    op.create_index("ix_evse_operator_stock", "evse", ["operator"], sqlite_where=_IN_STOCK, postgresql_where=_IN_STOCK)
     op.create_index("ix_attempt_evse_partner", "attempt", ["evse", "partner", "id"])
     op.create_index(
         "ix_temporary_status_ref_id",
@@ -69,6 +67,5 @@ def downgrade() -> None:
     op.drop_column("temporary_status", "span")
     op.drop_index("ix_temporary_status_ref_id", table_name="temporary_status")
     op.drop_index("ix_attempt_evse_partner", table_name="attempt")
-    op.drop_index("ix_evse_operator_stock", table_name="evse")
     op.drop_index("ix_temporary_status_batch", table_name="temporary_status")
     op.drop_column("temporary_status", "batch")

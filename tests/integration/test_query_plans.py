@@ -269,7 +269,7 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
     (overridden_at_operator, "ix_temporary_status_braked", "(operator=? AND valid_from>", "Index Cond: "),
     (whole_location, "ix_evse_location_country_party", "(location=?)", "Index Cond: "),
-    (whole_operator, "ix_evse_operator_stock", "(operator=?)", "Index Cond: "),
+    (whole_operator, "ix_evse_operator_id", "(operator=?)", "Index Cond: "),
     (of_a_batch, "ix_temporary_status_batch", "(batch=?)", "Index Cond: "),
     (by_ref, "temporary_status", "(created_by=? AND ref=?)", "Index Cond: "),
     (references, "uq_reference_owner_ref", "(owner=? AND ref=?)", "Index Cond: "),

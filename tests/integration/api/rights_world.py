@@ -125,7 +125,7 @@ class World:
 
     async def _batch(self, target: Target) -> str:
         """Plan one as a call for many does."""
-        batch = f"batch-{next(self._numbers)}"
+        batch = f"batch{next(self._numbers)}"
         if target is not Target.NONE:
             by = Principal(self.key_id if target is Target.OWN else OTHERS_KEY, Role.ADMIN)
             wish = Wish(evse_id=parse_evse_id(await self._evse(target)), kind=Kind.BLOCKED)
