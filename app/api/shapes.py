@@ -34,7 +34,6 @@ EvseIdText = Annotated[
         max_length=48,
         description="ISO 15118 / eMI3 or DIN form; found without regard to case",
         examples=["DE*ABC*E1234*1"],
-        extra_json_schema={"pattern": PATTERN},  # said, and not checked by it: ours says what is wrong
     ),
 ]
 EvseIdInPath = Annotated[

@@ -30,7 +30,8 @@ _RETRY_AFTER: Final[Mapping[str, Any]] = {
     "description": "after how many seconds to try again, where that is known",
     "schema": {"type": "integer"},
 }
-_SHARP: Final = frozenset({"format", "pattern", "minimum"})
+#: Not patterns: in a call for many each is judged by itself, and one that does not fit refuses nothing but itself.
+_SHARP: Final = frozenset({"format", "minimum"})
 _PARTS: Final = ("items",)
 Document = dict[str, Any]
 
@@ -149,7 +150,7 @@ def _described(name: str, schema: Document, shape: type[msgspec.Struct] | None) 
 
 
 def _sharpened(schema: Document, told: Document) -> None:
-    """Put in what the framework leaves out of what the struct says: formats, patterns, and a minimum of nought."""
+    """Put in what the framework leaves out of what the struct says: formats, and a minimum of nought."""
     for field, value in schema.get("properties", {}).items():
         exact = [one for one in _branches(told.get("properties", {}).get(field, {})) if one.keys() & _SHARP]
         for branch in _branches(value):
