@@ -13,7 +13,7 @@ from litestar.params import ParameterKwarg
 from app.domain.status import AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import State
 
-_NAMED: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+_NAMED: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`(?:; one of .*)?", re.DOTALL)
 _BODY: Final = re.compile(r" - at `\$\.data([^`]*)`\Z")
 _PARTS: Final = re.compile(r"[^.\[\]]+")
 _MISSING: Final = re.compile(r"Missing required query parameter '(\w+)'")

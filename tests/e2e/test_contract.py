@@ -95,21 +95,24 @@ async def test_a_client_made_from_the_document_plans_a_window(
         return importlib.import_module(f"made.{name}")
 
     models = module("models")
-    client = module("client").AuthenticatedClient(base_url=served.url, token=served.key)
+    made = module("client").AuthenticatedClient(base_url=served.url, token=served.key)
     plan = module("api.temporary_statuses.plan_temporary_status")
     wanted = models.NewTemporaryStatus(
         evse_id="DE*XPO*E1001*1", temporary_status=models.Kind.MAINTENANCE, reason="made by a machine"
     )
-    answer = await plan.asyncio_detailed(client=client, body=wanted)
-    assert answer.status_code == 201
-    assert answer.parsed.state == models.State.ACTIVE
-    assert answer.parsed.shown["oicp"].status == "OutOfService"
+    async with made as client:
+        answer = await plan.asyncio_detailed(client=client, body=wanted)
+        assert answer.status_code == 201
+        assert answer.parsed.state == models.State.ACTIVE
+        assert answer.parsed.shown["oicp"].status == "OutOfService"
 
-    listing = module("api.temporary_statuses.list_temporary_statuses")
-    assert [one.id for one in (await listing.asyncio(client=client))] == [answer.parsed.id]
+        listing = module("api.temporary_statuses.list_temporary_statuses")
+        assert [one.id for one in (await listing.asyncio(client=client))] == [answer.parsed.id]
 
-    refused = await plan.asyncio_detailed(client=client, body=wanted.__class__("DE*XPO*E9999*1", models.Kind.BLOCKED))
-    assert (refused.status_code, refused.parsed.type_) == (404, "urn:evse-status:problem:evse-not-found")
+        refused = await plan.asyncio_detailed(
+            client=client, body=wanted.__class__("DE*XPO*E9999*1", models.Kind.BLOCKED)
+        )
+        assert (refused.status_code, refused.parsed.type_) == (404, "urn:evse-status:problem:evse-not-found")
 
 
 async def test_every_example_can_be_sent(served: Served) -> None:

@@ -21,7 +21,7 @@ from tests.builders import ADMIN, OPERATIONS, wish
 from tests.e2e.emsps import PER_LOCATION, Connected, Network, an_emsp, network, site
 from tests.e2e.hurried import HURRIED
 
-SITES: Final = 60  #: of ten EVSEs
+SITES: Final = 30  #: of ten EVSEs
 MANY: Final = 500
 TROUBLES: Final[tuple[Trouble | None, ...]] = (
     *(None, None, "500", "503", "429", "2001", "3000", "502", "garbage", "bad-json"),

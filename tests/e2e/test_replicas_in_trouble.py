@@ -23,7 +23,7 @@ async def living(url: str, folder: Path, replicas: int) -> AsyncGenerator[Histor
             yield history
 
 
-@pytest.mark.parametrize("replicas", [2, 3])
+@pytest.mark.parametrize("replicas", [2, pytest.param(3, marks=pytest.mark.long)])
 async def test_replicas_that_are_killed_and_frozen_leave_nothing_lost_and_nothing_wrong(
     postgresql_url: str, tmp_path: Path, replicas: int
 ) -> None:

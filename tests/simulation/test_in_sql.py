@@ -24,7 +24,7 @@ async def prepared(database: Database) -> Database:
     return database
 
 
-@pytest.mark.parametrize("first", range(0, 2 * CHUNK, CHUNK))
+@pytest.mark.parametrize("first", range(0, CHUNK, CHUNK))
 async def test_every_history_in_sql_is_right_and_takes_the_course_it_takes_in_memory(
     prepared: Database, first: int
 ) -> None:

@@ -8,6 +8,13 @@ import pytest
 from tests.clock import FrozenClock
 from tests.integration.api.calls import EVSE, STATUSES, Client, get, plan, refusal, register
 
+
+@pytest.fixture
+def database_url(embedded_url: str) -> str:
+    """On SQLite alone: what is asked here does not know the database."""
+    return embedded_url
+
+
 BY_REF = f"{STATUSES}/by-ref/B-1"
 BODY = {"evseId": EVSE, "temporaryStatus": "RESERVED"}
 

@@ -17,6 +17,13 @@ from tests.clock import FrozenClock
 from tests.integration.api.calls import EVSES, STATUSES, Client, NewClient, get, good, issue, plan, refusal, register
 from tests.integration.api.test_keys import EVERYWHERE, KEYS, make
 
+
+@pytest.fixture
+def database_url(embedded_url: str) -> str:
+    """On SQLite alone: what is asked here does not know the database."""
+    return embedded_url
+
+
 SECOND = timedelta(seconds=1)
 
 

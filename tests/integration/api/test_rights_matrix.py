@@ -58,7 +58,7 @@ async def test_a_key_is_answered_what_its_row_says(
 
 # What is decided does not know the database: those who are allowed some and refused some are enough.
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("role", [Role.CLIENT, Role.TECHNICIAN, Role.ADMIN])
+@pytest.mark.parametrize("role", [Role.CLIENT, Role.ADMIN])
 async def test_a_key_of_one_operator_is_answered_the_same_on_postgresql(
     app: Litestar, service: Service, client: NewClient, admin: Client, role: Role, subtests: pytest.Subtests
 ) -> None:

@@ -27,6 +27,13 @@ from tests.integration.api.calls import (
     register,
 )
 
+
+@pytest.fixture
+def database_url(embedded_url: str) -> str:
+    """On SQLite alone: what is asked here does not know the database."""
+    return embedded_url
+
+
 KEYS: Final = "/v2/keys"
 _PARTNER: Final = {"name": "app", "channel": "driver_app", "configuration": {"url": "https://app.example.com/hook"}}
 
