@@ -8,7 +8,7 @@ import pytest
 
 from app.channels import REGISTER
 from app.channels.outcomes import Delivered, NotSent, Rejected
-from app.domain.instant import rfc3339
+from app.domain.instant import parse_instant, rfc3339
 from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
@@ -198,6 +198,7 @@ async def test_partners_what_they_were_told_and_why_one_does_not_have_the_latest
     await plan(admin, kind="MAINTENANCE")
 
     async def all_tried() -> bool:
+        clock.advance(timedelta(seconds=1))  # or who came too early to be told would never be looked at again
         partners = {one["name"]: one for one in (await explain(admin))["partners"]}
         news = [partners["good"]["told"], partners["no"]["lastAttempt"]]
         heard = all(one is not None and one["said"] == "MAINTENANCE" for one in news)
@@ -214,15 +215,17 @@ async def test_partners_what_they_were_told_and_why_one_does_not_have_the_latest
     }
     assert found["good"]["told"]["said"] == "MAINTENANCE"
     assert found["good"]["told"]["outcome"] == "Delivered"
-    assert found["good"]["acknowledgedAt"] == rfc3339(START + MINUTE)
+    assert found["good"]["acknowledgedAt"] >= rfc3339(START + MINUTE)
     assert found["no"]["told"] is None
     assert found["no"]["lastAttempt"]["answer"] == "no such EVSE"
-    assert found["gone"]["owedSince"] == rfc3339(START + MINUTE)
+    assert found["gone"]["owedSince"] >= rfc3339(START + MINUTE)
     assert (found["gone"]["nextTryAt"] is not None, found["paused"]["nextTryAt"]) == (True, None)
 
     # Of the past only what was said is told, and nothing of what was said later.
     clock.advance(HOUR)
-    was = {one["name"]: one for one in (await explain(admin, START + MINUTE))["partners"]}
+    was = {
+        one["name"]: one for one in (await explain(admin, parse_instant(found["good"]["acknowledgedAt"])))["partners"]
+    }
     assert (was["good"]["told"]["said"], was["good"]["knows"], was["good"]["state"]) == ("MAINTENANCE", None, None)
     assert all(one["told"] is None for one in (await explain(admin, START - MINUTE))["partners"])
 
