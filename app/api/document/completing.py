@@ -58,6 +58,9 @@ def completed(derived: Mapping[str, Any], contracts: Mapping[str, Contract]) -> 
     ours = sorted(_below(msgspec.Struct), key=lambda one: one.__module__.startswith("app.api."))
     shapes = {one.__name__: one for one in ours if one.__module__.startswith("app.")}
     for name, schema in schemas.items():
+        # Python 3.13 dedents docstrings, earlier ones do not: the document is the same on all of them.
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])
         if name not in theirs:
             _described(name, schema, shapes.get(name))
     return document
