@@ -124,17 +124,7 @@ class ImportLocation(msgspec.Struct, frozen=True, kw_only=True):
         one = self.imported
         old = batch.locations.find(one.key)
         if old is None:
-            new = Location(
-                number=batch.locations.new_key(),
-                country=one.country,
-                party=one.party,
-                id=one.id,
-                ocpi_object=one.ocpi_object,
-                ocpi_version=one.ocpi_version,
-                changed_at=batch.at,
-                created_by=self.by.id,
-                created_at=batch.at,
-            )
+            new = new_location(one, self.by, batch)
         else:
             changed = one.ocpi_version != old.ocpi_version or _without(one.ocpi_object, "last_updated") != _without(
                 old.ocpi_object, "last_updated"
@@ -149,6 +139,21 @@ class ImportLocation(msgspec.Struct, frozen=True, kw_only=True):
         if new != old:
             batch.locations.put(new)
         return ImportedLocation(new, created=old is None)
+
+
+def new_location(one: PublishedLocation, by: Principal, batch: Batch) -> Location:
+    """A location that nobody knew before, with the next key; it is not yet put into `batch`."""
+    return Location(
+        number=batch.locations.new_key(),
+        country=one.country,
+        party=one.party,
+        id=one.id,
+        ocpi_object=one.ocpi_object,
+        ocpi_version=one.ocpi_version,
+        changed_at=batch.at,
+        created_by=by.id,
+        created_at=batch.at,
+    )
 
 
 def _says_other(old: Evse, one: PublishedEvse) -> bool:

@@ -13,7 +13,7 @@ from app.domain.evse import Evse
 from app.domain.evse_id import parse_evse_id
 from app.domain.instant import rfc3339
 from app.domain.interval import Interval
-from app.domain.location import Location, PublishedLocation
+from app.domain.location import PublishedLocation
 from app.domain.permission import Action, On
 from app.domain.principal import COMMAND_LINE, Principal
 from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
@@ -21,6 +21,7 @@ from app.domain.temporary_status import TemporaryStatus
 from app.store.batch import Batch
 from app.store.commands.asking import demand
 from app.store.commands.evses import refuse_twin, same
+from app.store.commands.importing import new_location
 from app.store.database import Database
 from app.store.needs import Needs
 from app.store.writer import Command
@@ -52,18 +53,7 @@ class RestoreLocation(msgspec.Struct, frozen=True, kw_only=True):
         if (old := batch.locations.find(one.key)) is not None:
             alike = (old.ocpi_object, old.ocpi_version) == (one.ocpi_object, one.ocpi_version)
             return Restored.KNOWN if alike else Restored.DIFFERS
-        new = Location(
-            number=batch.locations.new_key(),
-            country=one.country,
-            party=one.party,
-            id=one.id,
-            ocpi_object=one.ocpi_object,
-            ocpi_version=one.ocpi_version,
-            changed_at=batch.at,
-            created_by=self.by.id,
-            created_at=batch.at,
-        )
-        batch.locations.put(new)
+        batch.locations.put(new_location(one, self.by, batch))
         return Restored.CREATED
 
 
