@@ -8,7 +8,7 @@ PYTEST  = $(BIN)/python -m pytest
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-alone test-long test-pooled check format openapi docs docs-tables pins clean
+.PHONY: help setup demo serve test test-alone test-long test-pooled bench check format openapi docs docs-tables pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-long: $(STAMP) ## the long soaks
 
 test-pooled: $(STAMP) ## the tests on PostgreSQL, through a proxy that pools transactions
 	$(PYTEST) -n auto -m "not long" -k "not sqlite" --pooled tests/integration tests/e2e
+
+bench: $(STAMP) ## measure the speed beside what this machine can do and beside others; ARGS="--only 1,4"
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: $(STAMP) ## what CI checks: style, types, layers
 	$(BIN)/ruff format --check .

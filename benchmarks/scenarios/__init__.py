@@ -1,0 +1,8 @@
+"""What is measured, in the order of the table."""
+
+from typing import Final
+
+from benchmarks.bench import Scenario
+from benchmarks.scenarios import creates
+
+ALL: Final[tuple[Scenario, ...]] = (creates.SCENARIO,)
