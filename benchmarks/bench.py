@@ -13,7 +13,7 @@ Number = TypeVar("Number", int, float)
 
 
 class Bench(msgspec.Struct, frozen=True):
-    """How thoroughly to measure, and where. `brief` only shows that everything still works: its figures mean nothing."""
+    """How thoroughly to measure, and where. What is `brief` shows that all of it works; its figures mean nothing."""
 
     rounds: int
     brief: bool
