@@ -12,6 +12,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.store.one_hop import DRIVER
+
 BUSY_TIMEOUT_MS = 10_000  #: only for outsiders, such as a command beside a running service: our own writes queue
 CONNECT_SECONDS = 10.0  #: for a new connection to PostgreSQL
 COMMAND_SECONDS = 60.0  #: for a statement there; longer only if its host has vanished
@@ -31,10 +33,11 @@ class Hinting(SQLiteCompiler):
 def sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     """The writing and the reading engine of an embedded database."""
     # One connection: writers queue for it in order, where SQLite's own busy handler would have them poll.
-    writer = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=60)
+    writer = create_async_engine(url, module=DRIVER, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=60)
     # No overflow: a connection is a thread, and starting and stopping one costs more than waiting for a free one.
     reader = create_async_engine(
         url,
+        module=DRIVER,
         hide_parameters=True,
         pool_size=6,
         max_overflow=0,
