@@ -1,6 +1,7 @@
 """The line of what waits to be written: in groups as they came, and what is about thousands in turn with them."""
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Final, Generic, TypeVar
 
@@ -27,6 +28,7 @@ class Line(Generic[One]):
         self._heavy: deque[One] = deque()
         self._turn_of_heavy = False
         self._some = asyncio.Event()
+        self._enough: tuple[int, asyncio.Event] | None = None
         self._none = asyncio.Event()
         self._none.set()
         self._unfinished = 0
@@ -49,12 +51,25 @@ class Line(Generic[One]):
         self._unfinished += 1
         self._none.clear()
         self._some.set()
+        if self._enough is not None and len(self) >= self._enough[0]:
+            self._enough[1].set()
 
-    async def take(self) -> list[One]:
-        """Wait for some, and take those whose turn it is."""
+    async def take(self, expected: int = 1, patience: float = 0.0) -> list[One]:
+        """Wait for some, and take those whose turn it is.
+
+        Where `expected` may come together, such as those who were answered together, wait for all of them, though no
+        longer than `patience` seconds: what is committed with others costs little.
+        """
         while not len(self):
             self._some.clear()
             await self._some.wait()
+        if len(self) < expected and patience > 0:
+            enough = asyncio.Event()
+            self._enough = expected, enough
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await enough.wait()
+            self._enough = None
         if self._heavy and (self._turn_of_heavy or not self._light):
             self._turn_of_heavy = False
             return [self._heavy.popleft()]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 from structlog.contextvars import get_contextvars
@@ -16,8 +16,11 @@ from app.observing.measures import UNMEASURED, Measures
 from app.store.batch import USUAL_BRAKE, Batch
 from app.store.database import Database
 from app.store.failures import DatabaseUnavailable
-from app.store.line import WAITING, Full, Line
+from app.store.line import GROUP, WAITING, Full, Line
 from app.store.needs import Needs
+
+#: Seconds that a command waits at most for those it might be committed with.
+_PATIENCE: Final = 0.02
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result", covariant=True)
@@ -160,14 +163,18 @@ class Writer:
         return 0.0 if self._began is None else self._clock.monotonic() - self._began
 
     async def _run(self) -> None:
+        together, took = 0, 0.0
         while True:
-            group = await self._line.take()
-            self._began = self._clock.monotonic()
+            # Whoever was just answered calls again, and the first of them must not have a commit for itself alone; but
+            # nobody waits for them longer than the last commit took.
+            group = await self._line.take(min(together, GROUP), min(took, _PATIENCE))
+            began = self._began = self._clock.monotonic()
             try:
                 await self._write(group)
             finally:
                 self._began = None
                 self._line.finished(len(group))
+                together, took = len(group), self._clock.monotonic() - began
 
     async def _write(self, group: Sequence[Asked[Any]]) -> None:
         failure = await self._try(group)

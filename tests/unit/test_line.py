@@ -72,6 +72,25 @@ async def test_whoever_waits_for_some_gets_it_and_whoever_waits_for_none_is_told
     await emptied
 
 
+async def test_those_that_may_come_together_are_waited_for_and_nobody_longer_than_that():
+    line = Line[str]()
+    line.put("a", 1)
+    waiting = asyncio.create_task(line.take(expected=3, patience=60))
+    for name in "bc":
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        line.put(name, 1)
+    assert await waiting == ["a", "b", "c"]
+
+
+async def test_those_that_do_not_come_are_waited_for_only_so_long():
+    line = Line[str]()
+    line.put("a", 1)
+    assert await line.take(expected=2, patience=0.001) == ["a"]
+    line.put("b", 1)
+    assert await line.take() == ["b"]
+
+
 async def test_there_is_room_for_so_many_and_no_more(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(line_module, "WAITING", 2)
     line = Line[str]()
