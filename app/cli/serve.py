@@ -1,6 +1,8 @@
 """`evse-status serve`."""
 
 import asyncio
+import gc
+from typing import Final
 
 import click
 import structlog
@@ -15,6 +17,10 @@ from app.serving import CannotListen, serving, stop_asked, stop_at_once_when_ask
 from app.settings import Settings
 from app.store.database import DatabaseInUse
 from app.store.secrets import SecretsUnreadable
+
+#: New objects after which Python looks for cycles among them. Under load a request makes a thousand that need no such
+#: look, and the library's own figure of 700 spends a sixth of the processor on it.
+_COLLECT_AFTER: Final = 50_000
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +52,10 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     service = Service(settings)
     app = create_app(service, opens=False)
     async with service.running(), serving(app, host, port, proxies=settings.proxies):
+        # What is there by now stays: it is not looked through again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         log.info("serving", url=f"http://{host}:{port}", database=service.database.kind)
         received = await stop
         service.say_goodbye()
