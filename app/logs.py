@@ -28,7 +28,7 @@ def configure(level: str) -> None:
         processors=[*common, *last],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     others = logging.StreamHandler(sys.stderr)
     others.setFormatter(

@@ -30,7 +30,7 @@ from app.api.allowing import every_method_in_allow
 from app.api.context import Context
 from app.api.document.completing import Document, completed
 from app.api.entity_tags import provide_precondition, provide_seen
-from app.api.guards import authorized, only_known_parameters, provide_principal, roles_described
+from app.api.guards import Guarded, provide_principal, roles_described
 from app.api.idempotency import provide_idempotency_key
 from app.api.ocpi.interface import ocpi
 from app.api.problems import HANDLERS
@@ -101,7 +101,7 @@ def app_over(
             keys.Keys,
             metrics.metrics,
         ],
-        guards=[authorized, only_known_parameters],
+        middleware=[Guarded],
         dependencies={
             "principal": Provide(provide_principal),
             "precondition": Provide(provide_precondition, sync_to_thread=False),

@@ -8,6 +8,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 
+from app.api.guards import After
 from app.api.temporary_status_shapes import TemporaryStatusView
 from app.domain import precondition
 from app.domain.errors import MalformedValue
@@ -35,7 +36,11 @@ ETAG: Final = ResponseHeader(
 NOT_MODIFIED: Final = {304: ResponseSpec(None, description="as you have it", generate_examples=False)}
 
 
-def provide_precondition(if_match: IfMatch = None, if_none_match: IfNoneMatch = None) -> Precondition:
+def provide_precondition(
+    principal: After,  # noqa: ARG001
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> Precondition:
     """What a call that changes something makes its condition.
 
     Raises:
@@ -44,7 +49,7 @@ def provide_precondition(if_match: IfMatch = None, if_none_match: IfNoneMatch = 
     return Precondition(_tags(if_match, "If-Match"), _tags(if_none_match, "If-None-Match"))
 
 
-def provide_seen(if_none_match: SeenAlready = None) -> Tags:
+def provide_seen(principal: After, if_none_match: SeenAlready = None) -> Tags:  # noqa: ARG001
     """What whoever looks has already.
 
     Raises:

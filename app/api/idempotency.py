@@ -12,6 +12,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.params import HeaderParameter
 
 from app.api.context import Context
+from app.api.guards import After
 from app.api.shapes import Asked
 from app.domain.errors import MalformedValue
 from app.domain.principal import Principal
@@ -36,7 +37,7 @@ REPLAYED: Final = ResponseHeader(
 )
 
 
-def provide_idempotency_key(key: IdempotencyKey = None) -> str | None:
+def provide_idempotency_key(principal: After, key: IdempotencyKey = None) -> str | None:  # noqa: ARG001
     """The key without the quotes that the header has as a structured field.
 
     Raises:

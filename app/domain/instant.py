@@ -14,6 +14,7 @@ LONGEST: Final = 40  #: characters of a written time
 # RFC 3339 as OCPI, OICP and our own clients write it: date, time to the second, any fraction, an offset.
 _DATE: Final = r"(\d{4}-\d\d-\d\d)"
 _TIME: Final = r"(\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?"
+_WITHOUT_OFFSET: Final = len("2026-11-21T08:30:00.000")
 _OFFSET: Final = r"([Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)"
 _RFC_3339: Final = re.compile(f"{_DATE}[Tt ]{_TIME}{_OFFSET}", re.ASCII)
 
@@ -58,4 +59,4 @@ def parse_instant(text: str) -> datetime:
 
 def rfc3339(value: datetime) -> str:
     """Write a UTC instant with `Z` and exactly three fraction digits: 24 characters, which OCPI's 25 can hold."""
-    return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    return f"{value.isoformat(timespec='milliseconds')[:_WITHOUT_OFFSET]}Z"

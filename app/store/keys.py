@@ -43,28 +43,35 @@ class KeyReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asked: dict[str, asyncio.Future[ApiKey | None]] = {}
+        self._asked: dict[str, list[asyncio.Future[ApiKey | None]]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str) -> ApiKey | None:
-        if (answer := self._asked.get(key_id)) is None:
-            answer = self._asked[key_id] = asyncio.get_running_loop().create_future()
+        # One for each: a caller that gives up must not take the answer from the others.
+        answer: asyncio.Future[ApiKey | None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(key_id, []).append(answer)
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
-        return await asyncio.shield(answer)  # a caller that gives up must not take the answer from the others
+        return await answer
 
     async def _read(self) -> None:
         while self._asked:
             asked, self._asked = self._asked, {}
+            found: dict[str, ApiKey] = {}
+            failure: Exception | None = None
             try:
                 async with self._database.read() as connection:
                     found = await find_many(connection, list(asked))
             except Exception as error:  # noqa: BLE001 - each caller gets it
-                for answer in asked.values():
-                    answer.set_exception(error)
-            else:
-                for key_id, answer in asked.items():
-                    answer.set_result(found.get(key_id))
+                failure = error
+            for key_id, answers in asked.items():
+                for answer in answers:
+                    if answer.done():  # whoever asked has given up
+                        continue
+                    if failure is None:
+                        answer.set_result(found.get(key_id))
+                    else:
+                        answer.set_exception(failure)
         self._reading = None
 
 
