@@ -1,5 +1,6 @@
 """What every scenario is given, and what it looks like from outside."""
 
+import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,10 @@ class Bench(msgspec.Struct, frozen=True):
     def much(self, usual: Number, brief: Number) -> Number:
         """How many, or for how long."""
         return brief if self.brief else usual
+
+    def fresh_directory(self, name: str) -> Path:
+        """An empty directory on that disk."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.directory))
 
     def log(self, name: str) -> Path:
         """A file that a process may write to; it is gone with the directory."""
