@@ -59,7 +59,7 @@ async def plan(data: JSONBody[NewTemporaryStatus]) -> WrittenTemporaryStatus:
     return WrittenTemporaryStatus(**_STATUS | {"reason": data.reason}, overlaps=[], shown=shown)
 
 
-@get("/v2/evses/{evse_id:str}")
+@get("/v2/evses/{evseId:str}")
 async def look_at(evse_id: EvseId) -> EvseView:
     shows = ChannelShows(status="OUTOFORDER", why="it is under maintenance", temporary_status_id=1, until=_THEN)
     return EvseView(
@@ -78,7 +78,7 @@ async def look_at(evse_id: EvseId) -> EvseView:
     )
 
 
-@put("/v2/evses/{evse_id:str}/actual-status")
+@put("/v2/evses/{evseId:str}/actual-status")
 async def report(evse_id: EvseId, data: JSONBody[ActualStatusReport]) -> ActualStatusView:
     return ActualStatusView(
         evse_id=evse_id,

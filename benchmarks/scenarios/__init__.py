@@ -3,6 +3,10 @@
 from typing import Final
 
 from benchmarks.bench import Scenario
-from benchmarks.scenarios import creates
+from benchmarks.scenarios import creates, lists, reports
 
-ALL: Final[tuple[Scenario, ...]] = (creates.SCENARIO,)
+ALL: Final[tuple[Scenario, ...]] = (
+    creates.SCENARIO,
+    lists.SCENARIO,
+    reports.SCENARIO,
+)
