@@ -10,3 +10,6 @@ ALL: Final[tuple[Scenario, ...]] = (
     lists.SCENARIO,
     reports.SCENARIO,
 )
+from benchmarks.scenarios import creates, edges, pushes
+
+ALL: Final[tuple[Scenario, ...]] = (creates.SCENARIO, edges.SCENARIO, pushes.SCENARIO)
