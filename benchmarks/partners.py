@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+from sqlalchemy import or_, select
 
 from app.channels import REGISTER
 from app.domain.delivery import Delivery
@@ -18,7 +19,9 @@ from app.store.tables import metadata
 from benchmarks import fleet
 from benchmarks.databases import fill
 from benchmarks.processes import SECRET_KEY
+from benchmarks.receivers import until
 
+_PATIENCE: Final = 30.0  #: seconds until what was told must be settled
 _TOKEN: Final = "token-of-the-benchmarks"  # noqa: S105 - opens nothing
 
 
@@ -96,13 +99,22 @@ async def owe(url: str, keys: Sequence[int], evses: range, at: datetime) -> None
         await database.close()
 
 
-async def unsettled(url: str) -> int:
-    """How many deliveries are owed, under way or in doubt."""
+async def settled(url: str) -> None:
+    """Wait until nothing is owed, under way or in doubt.
+
+    Raises:
+        TimeoutError: something still is.
+    """
     delivery = metadata.tables["delivery"]
-    open_ = delivery.c.next_at.is_not(None) | delivery.c.in_flight | delivery.c.suspect
+    unsettled = (delivery.c.next_at.is_not(None), delivery.c.lease_until.is_not(None), delivery.c.suspect)
+    query = select(delivery.c.evse).where(or_(*unsettled)).limit(1)
     database = Database(url)
-    try:
+
+    async def is_nothing_left() -> bool:
         async with database.read() as connection:
-            return len((await connection.execute(delivery.select().where(open_))).all())
+            return (await connection.execute(query)).first() is None
+
+    try:
+        await until(is_nothing_left, _PATIENCE)
     finally:
         await database.close()
