@@ -1,10 +1,11 @@
 """Databases as somebody would run them: on a disk, and durable."""
 
 import asyncio
+import itertools
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -58,22 +59,24 @@ def databases(directory: Path) -> Generator[Databases]:
         yield Databases(directory, server)
 
 
-async def fill(url: str, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Put many rows in, past the service: a million take seconds and not minutes."""
-    if not rows:
+async def fill(url: str, table: Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Put many rows in, past the service: a million take seconds and not minutes, and no room where they are lazy."""
+    few = isinstance(rows, Sequence) and len(rows) <= _MANY
+    more = iter(rows)
+    if (first := next(more, None)) is None:
         return
-    names = list(rows[0])
+    rows = itertools.chain((first,), more)
     if make_url(url).get_backend_name() == "sqlite":
-        await asyncio.to_thread(_fill_sqlite, url, table, names, rows)
+        await asyncio.to_thread(_fill_sqlite, url, table, list(first), rows, few=few)
     else:
-        await _fill_postgresql(url, table, names, rows)
+        await _fill_postgresql(url, table, list(first), rows)
 
 
-def _fill_sqlite(url: str, table: Table, names: list[str], rows: Sequence[dict[str, Any]]) -> None:
+def _fill_sqlite(url: str, table: Table, names: list[str], rows: Iterable[dict[str, Any]], *, few: bool) -> None:
     dialect = sqlite.dialect()
     change = [_processor(table, name, dialect) for name in names]
     into = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    indexes = list(table.indexes) if len(rows) > _MANY else []
+    indexes = [] if few else list(table.indexes)
     with closing(sqlite3.connect(make_url(url).database or "")) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         for index in indexes:
@@ -86,13 +89,13 @@ def _fill_sqlite(url: str, table: Table, names: list[str], rows: Sequence[dict[s
         connection.execute("PRAGMA optimize=0x10002")
 
 
-async def _fill_postgresql(url: str, table: Table, names: list[str], rows: Sequence[dict[str, Any]]) -> None:
+async def _fill_postgresql(url: str, table: Table, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     change = [_processor(table, name, dialect) for name in names]
     connection = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
     try:
-        for first in range(0, len(rows), _PIECE):
-            piece = _changed(rows[first : first + _PIECE], change)
+        changed = _changed(rows, change)
+        while piece := list(itertools.islice(changed, _PIECE)):
             await connection.copy_records_to_table(table.name, records=piece, columns=names)
         if (key := table.autoincrement_column) is not None:
             sequence = f"pg_get_serial_sequence('{table.name}', '{key.name}')"
@@ -106,7 +109,7 @@ def _processor(table: Table, name: str, dialect: Any) -> Any:
     return table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _changed(rows: Iterable[dict[str, Any]], change: Sequence[Any]) -> Iterable[tuple[Any, ...]]:
+def _changed(rows: Iterable[dict[str, Any]], change: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         yield tuple(
             value if process is None else process(value) for process, value in zip(change, row.values(), strict=True)

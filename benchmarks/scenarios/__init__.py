@@ -13,3 +13,12 @@ ALL: Final[tuple[Scenario, ...]] = (
 from benchmarks.scenarios import creates, edges, pushes
 
 ALL: Final[tuple[Scenario, ...]] = (creates.SCENARIO, edges.SCENARIO, pushes.SCENARIO)
+from benchmarks.scenarios import creates, growth, memory, restart, storm
+
+ALL: Final[tuple[Scenario, ...]] = (
+    creates.SCENARIO,
+    storm.SCENARIO,
+    restart.SCENARIO,
+    memory.SCENARIO,
+    growth.SCENARIO,
+)
