@@ -8,7 +8,7 @@ PYTEST  = $(BIN)/python -m pytest
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-alone test-long test-pooled bench check format openapi docs docs-tables pins clean
+.PHONY: help setup demo serve test test-alone test-long test-pooled bench bench-brief check format openapi docs docs-tables pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-pooled: $(STAMP) ## the tests on PostgreSQL, through a proxy that pools tra
 
 bench: $(STAMP) ## measure the speed beside what this machine can do and beside others; ARGS="--only 1,4"
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-brief: $(STAMP) ## run each benchmark for a second or so, to see that all of it works; no figure is kept
+	@$(BIN)/python -m benchmarks --brief $(ARGS)
 
 check: $(STAMP) ## what CI checks: style, types, layers
 	$(BIN)/ruff format --check .

@@ -19,9 +19,10 @@ from sqlalchemy.schema import CreateIndex, DropIndex
 from tests.databases import PostgresqlServer, migrate, postgresql_server
 
 KINDS: Final = ("sqlite", "postgresql")
-#: As it comes, but for room: fsync and synchronous_commit stay on.
+#: As it comes, but for room, and to know afterwards when each row was committed: fsync and synchronous_commit stay on.
 CONFIGURATION: Final = """
 max_connections = 200
+track_commit_timestamp = on
 shared_buffers = 1GB
 max_wal_size = 4GB
 log_min_messages = fatal

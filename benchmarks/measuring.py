@@ -21,6 +21,16 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         return enough and (self.at_most is None or figure <= self.at_most)
 
 
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """What is better drawn than told. Curves of one scenario with the same title are drawn together, by their names."""
+
+    title: str
+    name: str
+    x: str  #: what the axes show, with the unit
+    y: str
+    points: tuple[tuple[float, float], ...]
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the table: a figure for each round, of which the median counts.
 
@@ -36,6 +46,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     beside: str = ""
     goal: Goal | None = None
     note: str = ""
+    marred: str = ""  #: what else went wrong meanwhile, if anything: then no goal counts as met
+    curves: tuple[Curve, ...] = ()
 
     @property
     def figure(self) -> float | None:
@@ -44,7 +56,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def met(self) -> bool | None:
         """Whether it reached its goal; `None` where there is none, or nothing was measured."""
-        return None if self.goal is None or self.figure is None else self.goal.met_by(self.figure)
+        if self.goal is None or self.figure is None:
+            return None
+        return not self.marred and self.goal.met_by(self.figure)
 
 
 async def interleaved(

@@ -17,7 +17,7 @@ from benchmarks.load import call, once
 from tests.ports import steady_port
 
 _PATIENCE: Final = 300.0  #: seconds for a start; of a million windows it may take long
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
+TICKS: Final = os.sysconf("SC_CLK_TCK")
 #: One for all processes that share a database.
 SECRET_KEY: Final = Fernet.generate_key().decode("ascii")
 
@@ -35,7 +35,7 @@ class Running:
     def cpu(self) -> float:
         """Seconds of processor time it has used since it began, in all its threads, those that ended included."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
     @property
     def resident(self) -> int:

@@ -22,3 +22,6 @@ ALL: Final[tuple[Scenario, ...]] = (
     memory.SCENARIO,
     growth.SCENARIO,
 )
+from benchmarks.scenarios import creates, large_fleet, reads, whole_fleet
+
+ALL: Final[tuple[Scenario, ...]] = (creates.SCENARIO, reads.SCENARIO, whole_fleet.SCENARIO, large_fleet.SCENARIO)
