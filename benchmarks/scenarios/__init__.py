@@ -3,25 +3,32 @@
 from typing import Final
 
 from benchmarks.bench import Scenario
-from benchmarks.scenarios import creates, lists, reports
-
-ALL: Final[tuple[Scenario, ...]] = (
-    creates.SCENARIO,
-    lists.SCENARIO,
-    reports.SCENARIO,
+from benchmarks.scenarios import (
+    creates,
+    edges,
+    growth,
+    large_fleet,
+    lists,
+    memory,
+    pushes,
+    reads,
+    reports,
+    restart,
+    storm,
+    whole_fleet,
 )
-from benchmarks.scenarios import creates, edges, pushes
-
-ALL: Final[tuple[Scenario, ...]] = (creates.SCENARIO, edges.SCENARIO, pushes.SCENARIO)
-from benchmarks.scenarios import creates, growth, memory, restart, storm
 
 ALL: Final[tuple[Scenario, ...]] = (
     creates.SCENARIO,
     storm.SCENARIO,
+    edges.SCENARIO,
+    reads.SCENARIO,
+    whole_fleet.SCENARIO,
+    lists.SCENARIO,
     restart.SCENARIO,
+    reports.SCENARIO,
+    pushes.SCENARIO,
     memory.SCENARIO,
     growth.SCENARIO,
+    large_fleet.SCENARIO,
 )
-from benchmarks.scenarios import creates, large_fleet, reads, whole_fleet
-
-ALL: Final[tuple[Scenario, ...]] = (creates.SCENARIO, reads.SCENARIO, whole_fleet.SCENARIO, large_fleet.SCENARIO)

@@ -52,10 +52,8 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
                 lambda what: bench.tell(f"{kind}: {what}"),
             )
     best = [max((one[f"bare {few}"] for few in IN_FLIGHT), key=lambda bare: bare.rate) for one in rounds]
-    words = {
-        "ours": str(rounds[-1]["ours"]),
-        "beside": "; ".join(f"httpx, {few} in flight each: {rounds[-1][f'bare {few}']}" for few in IN_FLIGHT),
-    }
+    words = str(rounds[-1]["ours"])
+    beside = "; ".join(f"httpx, {few} in flight each: {rounds[-1][f'bare {few}']}" for few in IN_FLIGHT)
     return [
         Line(
             scenario=9,
@@ -63,7 +61,8 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
             figures=tuple(one["ours"].rate / bare.rate for one, bare in zip(rounds, best, strict=True)),
             unit="of the best of httpx",
             goal=Goal(at_least=0.8),
-            **words,
+            ours=words,
+            beside=beside,
         ),
         Line(
             scenario=9,
@@ -72,7 +71,8 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
             unit="times a bare post",
             goal=Goal(at_most=1.5),
             note="with the claim, its words, its signature and what is stored of the answer",
-            **words,
+            ours=words,
+            beside=beside,
         ),
     ]
 
