@@ -1,8 +1,8 @@
 """EVSEs: registered, looked at, and what their chargers really do."""
 
-import asyncio
-from asyncio import Future
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import repeat
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post, put
@@ -33,6 +33,7 @@ from app.domain.status import ActualStatus, DeploymentState, Kind
 from app.store import reading
 from app.store.commands import evses as commands
 from app.store.commands.asking import sees
+from app.store.failures import DatabaseUnavailable
 from app.store.fleet_lists import InEffect
 from app.store.presented import live_by_evse
 from app.store.writer import WriterBusy
@@ -220,10 +221,15 @@ class ActualStatuses(Controller):
         """Say what up to 1,000 chargers do. Each is judged by itself; the answers come in the order of the reports."""
         if len(data) > MOST_REPORTS:
             raise errors.MalformedValue(f"at most {MOST_REPORTS} reports in one call; these are {len(data)}", field="")
-        waiting = [_submitted(one, context, principal) for one in data]
-        # All are waited for, so that whatever becomes of one, the others' answers are told.
-        answers = await asyncio.gather(*waiting, return_exceptions=True)
-        return [_result(one.evse_id, answer) for one, answer in zip(data, answers, strict=True)]
+        asked = [_report_or_refusal(one, context, principal) for one in data]
+        reports = tuple(one for one in asked if isinstance(one, commands.Report))
+        answers: Iterator[commands.Reported | Exception]
+        try:
+            answers = iter(await context.writer.run(commands.ReportMany(principal, reports)) if reports else ())
+        except (errors.DomainError, WriterBusy, DatabaseUnavailable) as failure:
+            answers = repeat(failure)
+        each = (one if isinstance(one, errors.DomainError) else next(answers) for one in asked)
+        return [_result(one.evse_id, answer) for one, answer in zip(data, each, strict=True)]
 
 
 def _in_effect(
@@ -247,18 +253,17 @@ def _in_effect(
     )
 
 
-def _submitted(one: ActualStatusOfOne, context: Context, principal: Principal) -> Future[commands.Reported]:
-    """All are put in line before the first answer is waited for, so that they are committed together."""
+def _report_or_refusal(
+    one: ActualStatusOfOne, context: Context, principal: Principal
+) -> commands.Report | errors.DomainError:
     try:
-        return context.writer.submit(_report(one.evse_id, one, context, principal))
-    except (errors.DomainError, WriterBusy) as refusal:
-        refused: Future[commands.Reported] = asyncio.get_running_loop().create_future()
-        refused.set_exception(refusal)
-        return refused
+        return _report(one.evse_id, one, context, principal)
+    except errors.DomainError as refusal:
+        return refusal
 
 
-def _result(evse_id: str, answer: commands.Reported | BaseException) -> ActualStatusResult:
-    if isinstance(answer, BaseException):
+def _result(evse_id: str, answer: commands.Reported | Exception) -> ActualStatusResult:
+    if isinstance(answer, Exception):
         problem = problem_of(answer)
         pointer = problem.errors[0].pointer if problem.errors else None
         return ActualStatusResult(

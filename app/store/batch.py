@@ -28,6 +28,7 @@ from app.store.batched_references import BatchedReferences
 from app.store.batched_wholes import BatchedWholes
 from app.store.due import mark_due
 from app.store.finding import chosen, everybody, live_temporary, of_owners
+from app.store.hearing import write_heard
 from app.store.needs import Needs
 from app.store.replacing import REPLACE_EVSE, REPLACE_TEMPORARY, keyed, not_yet_presented
 from app.store.rows import (
@@ -82,6 +83,7 @@ class Batch:
         self._new: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
         self._changed: dict[str, set[int]] = {"evse": set(), "temporary_status": set()}
         self._uncounted: dict[int, int] = defaultdict(int)
+        self._heard: set[int] = set()
         self._recheck: set[int] = set()
         self._readdressed: set[int] = set()
         self._audit: list[dict[str, Any]] = []
@@ -207,6 +209,13 @@ class Batch:
         if recheck:
             self._recheck.add(evse.id)
 
+    def put_report(self, evse: Evse, *, recheck: bool) -> None:
+        """Put what was heard of an EVSE that is otherwise as it was, and may be loaded bare."""
+        self._evses[evse.id] = evse
+        self._heard.add(evse.id)
+        if recheck:
+            self._recheck.add(evse.id)
+
     def put_temporary(self, one: TemporaryStatus) -> None:
         self._remember_temporary(one)
         self.keys.put(one)
@@ -249,7 +258,9 @@ class Batch:
         if conditions := list(_to_be_changed(needs, temporary_ids, refs, self.at)):
             await self._load_temporary(connection, or_(*conditions), lock=True)
 
-        lock = any(need.changes_evse for need in needs)
+        if lock := any(need.changes_evse and not need.bare for need in needs):
+            # All that change are locked in one statement: two replicas never take them in different orders.
+            needs = [msgspec.structs.replace(one, bare=one.bare and not one.changes_evse) for one in needs]
         bare = await self._load_bare(connection, needs)
         keys = {one.key for need in needs if not need.bare for one in need.evse_ids}
         uids = {one for need in needs for one in need.uids}
@@ -328,7 +339,10 @@ class Batch:
         if owners:
             which.append(_evse.c.id.in_(owners))
         if which:
-            rows = await connection.execute(select(*BARE).where(or_(*which)))
+            query = select(*BARE).where(or_(*which)).order_by(_evse.c.id)
+            if any(need.bare and need.changes_evse for need in needs):
+                query = query.with_for_update(key_share=True)
+            rows = await connection.execute(query)
             found += [evse_from(row) for row in rows.mappings()]
         for one in found:
             self._remember_evse(one)
@@ -373,6 +387,8 @@ class Batch:
         await self._date_objects(connection)
         if changed := sorted(self._changed["evse"]):
             await connection.execute(REPLACE_EVSE, [keyed(evse_values(self._evses[one])) for one in changed])
+        if heard := sorted(self._heard - self._changed["evse"] - self._new["evse"]):
+            await write_heard(connection, [self._evses[one] for one in heard], self.at)
         # Changes first: a reference that one row lets go of may be taken by a new row of this very batch.
         if changed := sorted(self._changed["temporary_status"]):
             await connection.execute(REPLACE_TEMPORARY, [keyed(self._temporary_values(one)) for one in changed])

@@ -27,6 +27,10 @@ def chosen(evse_id: EvseId, same_key: Collection[Evse]) -> Evse | None:
     Raises:
         AmbiguousEvse: several fit.
     """
+    if len(same_key) == 1:
+        (only,) = same_key
+        if only.evse_id == evse_id.written:  # as nearly everybody writes it
+            return only
     in_use = [one for one in same_key if one.deployment is not DeploymentState.DEPRECATED]
     for group in (in_use, [one for one in same_key if one not in in_use]):
         texts = named(evse_id, {one.evse_id for one in group if one.evse_id is not None})

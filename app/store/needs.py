@@ -17,7 +17,7 @@ class Needs(msgspec.Struct, frozen=True):
     `answers` are an owner and an Idempotency-Key each. `whole` is a part of the fleet, of which one EVSE more than the
     most that are wanted is loaded, and as many new temporary statuses prepared. `batch` is one to be ended. Of EVSEs
     that are wanted `bare` neither what was imported is loaded nor what lives on them, which for keys below operations
-    is counted; of those of a `batch` it is never loaded.
+    is counted; of those of a `batch` it is never loaded. With `changes_evse` such EVSEs are only reported on.
     """
 
     by: Principal | None = None

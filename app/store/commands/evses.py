@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from app.domain.errors import AmbiguousEvse, EvseConflict, EvseNotFound
+from app.domain.errors import AmbiguousEvse, DomainError, EvseConflict, EvseNotFound
 from app.domain.evse import Evse
 from app.domain.evse_id import EvseId, parse_evse_id
 from app.domain.permission import Action, On
@@ -131,13 +131,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     max_age: timedelta | None = None
 
     def needs(self) -> Needs:
-        return Needs(by=self.by, evse_ids=(self.evse_id,), changes_evse=True)
+        return Needs(by=self.by, evse_ids=(self.evse_id,), changes_evse=True, bare=not self.removes)
+
+    @property
+    def removes(self) -> bool:
+        """Whether it says that the EVSE is gone, which is more than a report."""
+        return self.reported == OCPI_REMOVED
 
     def decide(self, batch: Batch) -> "Reported":
         by = batch.principal(self.by)
         evse = batch.evse(self.evse_id, sees(by, Action.REPORT))
-        removed = self.reported == OCPI_REMOVED
-        status = evse.actual_status if removed else understood(self.reported, occupied_means=self.occupied_means)
+        status = evse.actual_status if self.removes else understood(self.reported, occupied_means=self.occupied_means)
         ahead = batch.at + TOLERATED_AHEAD
         # A stored time that lies impossibly far ahead is a clock that was stepped back: it must not block what is new.
         known = evse.observed_at if evse.observed_at is not None and evse.observed_at <= ahead else None
@@ -147,7 +151,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             observed_at = batch.at if known is None else max(batch.at, known)
         elif known is not None and observed_at < known:
             return Reported(evse, applied=False)
-        if removed:
+        if self.removes:
             if evse.deployment is not DeploymentState.DEPRECATED:
                 evse = msgspec.structs.replace(
                     evse, deployment=DeploymentState.DEPRECATED, observed_at=observed_at, updated_at=batch.at
@@ -160,7 +164,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             evse, actual_status=status, reported=self.reported, observed_at=observed_at, updated_at=batch.at
         )
         # Most reports repeat what is known: only a different one is a reason to look at what is shown.
-        batch.put_evse(evse, recheck=believed is not evse.actual(self.max_age).at(batch.at))
+        batch.put_report(evse, recheck=believed is not evse.actual(self.max_age).at(batch.at))
         return Reported(evse, applied=True)
 
 
@@ -169,6 +173,31 @@ class Reported(msgspec.Struct, frozen=True):
 
     evse: Evse
     applied: bool
+
+
+class ReportMany(msgspec.Struct, frozen=True):
+    """Hear many actual statuses, each of which is judged by itself."""
+
+    by: Principal
+    reports: tuple[Report, ...]
+
+    def needs(self) -> Needs:
+        return Needs(
+            by=self.by,
+            evse_ids=tuple(one.evse_id for one in self.reports),
+            changes_evse=True,
+            bare=not any(one.removes for one in self.reports),
+        )
+
+    def decide(self, batch: Batch) -> list[Reported | DomainError]:
+        return [_judged(one, batch) for one in self.reports]
+
+
+def _judged(report: Report, batch: Batch) -> Reported | DomainError:
+    try:
+        return report.decide(batch)
+    except DomainError as refusal:
+        return refusal
 
 
 def same(registered: str, evse_id: EvseId) -> bool:
