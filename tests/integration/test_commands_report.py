@@ -4,20 +4,29 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
-from app.domain.errors import AmbiguousEvse, EvseNotFound, MalformedValue
+from app.domain.errors import AmbiguousEvse, DomainError, EvseNotFound, MalformedValue
 from app.domain.evse import Evse
+from app.domain.evse_id import parse_evse_id
 from app.domain.status import ActualStatus, DeploymentState
+from app.store.commands.evses import Report, Reported, ReportMany
+from app.store.commands.importing import Import
 from app.store.database import Database
 from app.store.tables import metadata
 from app.store.writer import Writer
-from tests.builders import HOUR, MINUTE, marked, register, report, settled, stored
+from tests.builders import ADMIN, EVSE, HOUR, MINUTE, imported, marked, register, report, settled, stored
 from tests.clock import START, FrozenClock
+from tests.integration.writing import Commits, together
 
 
 async def known(writer: Writer) -> Evse:
     return await register(writer)
+
+
+async def report_many(writer: Writer, *said: tuple[str, str]) -> list[Reported | DomainError]:
+    reports = tuple(Report(by=ADMIN, evse_id=parse_evse_id(one), reported=word) for one, word in said)
+    return await writer.run(ReportMany(ADMIN, reports))
 
 
 @pytest.mark.parametrize(
@@ -181,3 +190,69 @@ async def test_a_report_without_a_time_comes_after_one_from_a_clock_that_is_a_li
     await known(writer)
     await report(writer, "Available", observed_at=START + MINUTE)
     assert (await report(writer, "Charging")).evse.actual_status is ActualStatus.CHARGING
+
+
+async def test_of_what_was_imported_a_report_changes_nothing(database: Database, writer: Writer) -> None:
+    await writer.run(Import(by=ADMIN, imported=imported()))
+    (before,) = await stored(database, "evse")
+    await report(writer, "Faulted")
+    (after,) = await stored(database, "evse")
+    changed = {name for name, value in after.items() if value != before[name]}
+    assert changed == {"actual_status", "reported_status", "observed_at"}
+    assert after["ocpi_object"] == {"uid": "3256", "evse_id": EVSE}
+
+
+@pytest.mark.parametrize("first", ["report", "move"])
+async def test_a_report_beside_a_change_of_the_evse_in_one_commit(
+    database: Database, writer: Writer, first: str
+) -> None:
+    await writer.run(Import(by=ADMIN, imported=imported()))
+    work = [report(writer, "Charging"), register(writer, location="LOC9", uid="3256")]
+    await together(*(work if first == "report" else reversed(work)))
+    (row,) = await stored(database, "evse")
+    assert (row["actual_status"], row["location"], row["deployment_state"]) == ("CHARGING", "LOC9", "PRODUCTION")
+    assert row["ocpi_object"] == {"uid": "3256", "evse_id": EVSE}
+
+
+async def test_many_reports_are_one_change_and_each_is_judged_by_itself(
+    database: Database, writer: Writer, clock: FrozenClock
+) -> None:
+    commits = Commits(database)
+    for number in range(3):
+        await register(writer, f"DE*ABC*E{number}", uid=f"{number}")
+    await settled(database)
+    commits.count = 0
+    clock.advance(MINUTE)
+    answers = await report_many(
+        writer, ("DE*ABC*E0", "Charging"), ("DE*ABC*E404", "Charging"), ("DEABCE1", "Sleeping"), ("DEABCE2", "Faulted")
+    )
+    assert commits.count == 1
+    assert [type(one) for one in answers] == [Reported, EvseNotFound, MalformedValue, Reported]
+    rows = await stored(database, "evse")
+    assert [(row["reported_status"], row["observed_at"]) for row in rows] == [
+        ("Charging", START + MINUTE),
+        (None, None),
+        ("Faulted", START + MINUTE),
+    ]
+    assert await marked(database) == [rows[0]["id"], rows[2]["id"]]
+
+
+async def test_one_that_is_removed_among_many_reports_keeps_what_was_imported(
+    database: Database, writer: Writer
+) -> None:
+    await writer.run(Import(by=ADMIN, imported=imported()))
+    await register(writer, "DE*ABC*E2")
+    await report_many(writer, ("DE*ABC*E2", "Charging"), (EVSE, "Faulted"), (EVSE, "REMOVED"))
+    first, second = await stored(database, "evse")
+    assert (first["deployment_state"], first["actual_status"]) == ("DEPRECATED", "OUTOFORDER")
+    assert first["ocpi_object"] == {"uid": "3256", "evse_id": EVSE}
+    assert (second["deployment_state"], second["actual_status"]) == ("PRODUCTION", "CHARGING")
+
+
+async def test_a_report_is_stored_in_the_form_that_everything_else_is(database: Database, writer: Writer) -> None:
+    """SQLite holds times as texts and compares them as such."""
+    await register(writer)
+    await report(writer, "Charging", observed_at=START)
+    same = "SELECT count(*) FROM evse WHERE observed_at = created_at AND updated_at = created_at"
+    async with database.read() as connection:
+        assert (await connection.execute(text(same))).scalar_one() == 1
