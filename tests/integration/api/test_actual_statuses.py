@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.service import Service
 from tests.clock import FrozenClock
 from tests.integration.api.calls import EVSE, EVSES, NOW, REPORTS, Client, get, good, refusal, register
 
@@ -141,4 +142,13 @@ async def test_many_reports_with_one_malformed_are_refused_whole(admin: Client, 
             )
             refusal(answer, 400, pointer=pointer)
     assert (await get(admin, HERE))["reported"] is None
+    assert good(await admin.post(REPORTS, json=[])) == []
+
+
+async def test_each_of_many_reports_is_told_that_nothing_can_be_written(service: Service, admin: Client) -> None:
+    await register(admin)
+    await service.writer.stop()
+    reports = [{"evseId": EVSE, "status": "Charging"}, {"evseId": "nonsense", "status": "Charging"}]
+    results = good(await admin.post(REPORTS, json=reports))
+    assert [(one["status"], one["applied"]) for one in results] == [(503, False), (400, False)]
     assert good(await admin.post(REPORTS, json=[])) == []
