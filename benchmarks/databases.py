@@ -101,7 +101,8 @@ async def _fill_postgresql(url: str, table: Table, names: list[str], rows: Itera
         if (key := table.autoincrement_column) is not None:
             sequence = f"pg_get_serial_sequence('{table.name}', '{key.name}')"
             await connection.execute(f"SELECT setval({sequence}, (SELECT max({key.name}) FROM {table.name}))")
-        await connection.execute(f"ANALYZE {table.name}")
+        # At once: by itself it would come within a minute, in the middle of what is measured.
+        await connection.execute(f"VACUUM ANALYZE {table.name}")
     finally:
         await connection.close()
 
