@@ -52,6 +52,7 @@ def create_app(service: Service, *, opens: bool = True) -> Litestar:
         secrets=service.secrets,
         writer=service.writer,
         keys=service.keys,
+        evses=service.evses,
         key_uses=service.key_uses,
         rates=Rates(service.clock, service.settings.failed_keys_per_minute),
         channels=service.channels,

@@ -32,6 +32,7 @@ from app.store.database import Database, EmbeddedLock
 from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
 from app.store.line import WAITING
+from app.store.looking_up import EvseReader
 from app.store.secrets import Secrets, key_beside
 from app.store.writer import Writer
 
@@ -95,6 +96,7 @@ class Service:
             measures=self.metrics.measures,
         )
         self.keys = KeyReader(self.database)
+        self.evses = EvseReader(self.database, self.clock)
         self.key_uses = KeyUses(self.database, self.clock)
         due: list[Chore] = [Purge(self.database, settings)]
         if settings.reassert_every:

@@ -12,6 +12,7 @@ from app.settings import Settings
 from app.store.database import Database
 from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
+from app.store.looking_up import EvseReader
 from app.store.secrets import Secrets
 from app.store.writer import Writer
 
@@ -31,6 +32,7 @@ class Context:
     secrets: Secrets
     writer: Writer
     keys: KeyReader
+    evses: EvseReader
     key_uses: KeyUses
     rates: Rates
     channels: Mapping[str, Channel]

@@ -88,12 +88,8 @@ class Evses(Controller):
     )
     async def look_at(self, evse_id: EvseIdInPath, context: Context_, principal: Principal_) -> EvseView:
         """Explain what each channel shows for an EVSE, why and until when."""
-        at = context.clock.now()
-        async with context.database.read() as connection:
-            seen = sees(principal, Action.SEE_EVSES)
-            evse = await reading.evse_named(connection, parse_evse_id(evse_id), seen)
-            live = await live_by_evse(connection, [evse.id], at)
-        return evse_view(evse, live.get(evse.id, []), context, at, principal)
+        found = await context.evses.named(parse_evse_id(evse_id), sees(principal, Action.SEE_EVSES))
+        return evse_view(found.evse, found.live, context, found.at, principal)
 
     @get(
         operation_id="listEvses",

@@ -23,6 +23,7 @@ from app.main import app_over
 from app.settings import PREFIX
 from app.store.key_uses import KeyUses
 from app.store.keys import KeyReader
+from app.store.looking_up import EvseReader
 from app.store.secrets import Secrets, SecretsUnreadable
 
 URL: Final = f"{PREFIX}URL"
@@ -171,6 +172,7 @@ def _context(beside: Opened) -> Context:
         secrets=secrets,
         writer=beside.writer,
         keys=KeyReader(beside.database),
+        evses=EvseReader(beside.database, beside.clock),
         key_uses=KeyUses(beside.database, beside.clock),
         rates=Rates(beside.clock, beside.settings.failed_keys_per_minute),
         channels=REGISTER,

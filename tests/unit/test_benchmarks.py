@@ -231,6 +231,7 @@ def test_how_far_a_figure_is_from_its_goal_to_the_better():
     assert plots.against_goal(a_line(6.0, goal=Goal(at_most=3))) == pytest.approx(0.5)
     assert plots.against_goal(a_line(1.5, goal=Goal(at_least=1, at_most=6))) == pytest.approx(1.5)
     assert plots.against_goal(a_line(0.0, goal=Goal(at_most=3))) == 30
+    assert plots.against_goal(a_line(1.0, goal=Goal(at_most=300))) == 30
     assert plots.against_goal(a_line(0.0)) == pytest.approx(1 / 30)
 
 
