@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.event_shapes import Telling, ping_frame
+from app.api.frames import Frames
 from app.api.listener import Listener
 from app.channels.channel import Channel
 from app.clock import Clock
@@ -45,6 +46,7 @@ class Broadcast:
     def __init__(self, database: Database, clock: Clock, channels: Mapping[str, Channel], settings: Settings) -> None:
         self.channels = channels
         self.clock = clock
+        self.frames = Frames(channels, clock)
         self.kept = settings.changes_kept
         self.dropped = 0  #: listeners that were cut off as they did not read
         self.patience = 20.0  #: seconds that a listener may take for what it is sent

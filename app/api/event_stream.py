@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ import structlog
 from litestar.response.base import ASGIResponse
 
 from app.api.broadcasting import Broadcast
-from app.api.event_shapes import Telling, opening_frame, ping_frame, position_of, reset_frame, snapshot_frame
+from app.api.event_shapes import opening_frame, ping_frame, position_of, reset_frame, snapshot_frame
 from app.api.listener import Listener
 from app.domain.following import Position
 from app.serving_abort import ABORT
@@ -163,28 +163,35 @@ class EventStream(ASGIResponse):
             for evse, version in missed.items()
             if version > told.get(evse, -1) and (not wanted.evses or evse in wanted.evses)
         ]
-        for begin in range(0, len(chosen), changes.PAGE):
+        for begin in range(0, len(chosen), changes.MARKS):
             if listener.ended:
                 return
             async with self._broadcast.reading() as connection:
-                page = await changes.standing(connection, chosen[begin : begin + changes.PAGE])
-            told.update((one.evse.id, one.version) for one in page)
-            yield b"".join(self._frame(one) for one in page if wanted.covers(one.evse))
+                marks = await changes.marks_among(connection, wanted, chosen[begin : begin + changes.MARKS])
+                frames = await self._broadcast.frames.of(connection, marks, listener.principal)
+            told.update((one.evse, one.version) for one in marks)
+            for data in _pieces(frames):
+                yield data
 
     async def _everything(self, here: Position) -> AsyncGenerator[bytes]:
         count, after, wanted = 0, 0, self._listener.wanted
         while not self._listener.ended:
             async with self._broadcast.reading() as connection:
-                page = await changes.page_of(connection, wanted, after)
-            count += len(page)
-            yield b"".join(self._frame(one) for one in page)
-            if len(page) < changes.PAGE:
+                marks = await changes.marks_of(connection, wanted, after)
+                frames = await self._broadcast.frames.of(connection, marks, self._listener.principal)
+            count += len(frames)
+            for data in _pieces(frames):
+                yield data
+            if len(marks) < changes.MARKS:
                 yield snapshot_frame(count, here)
                 return
-            after = page[-1].evse.id
+            after = marks[-1].evse
 
-    def _frame(self, standing: changes.Standing) -> bytes:
-        return Telling(standing, self._broadcast.channels).frame(self._listener.principal)
+
+def _pieces(frames: Sequence[bytes]) -> Iterator[bytes]:
+    """What is sent at once, which also a slow client can take before it counts as gone."""
+    for begin in range(0, len(frames), changes.PAGE):
+        yield b"".join(frames[begin : begin + changes.PAGE])
 
 
 class _DoesNotRead(Exception):

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import EvseNotFound
@@ -22,6 +22,7 @@ from app.store.rows import evse_from, presentation_from, temporary_status_from
 from app.store.tables import metadata
 
 PAGE: Final = 500  #: EVSEs read at once
+MARKS: Final = 2000  #: of which it is read at once whether they have changed
 MOST: Final = 100_000  #: changes that are worth telling one by one; whoever missed more reads the fleet sooner
 
 _change = metadata.tables["presented_change"]
@@ -35,6 +36,33 @@ _shown: Final = [_presented.c[name] for name in ("what", "because", "until", "ve
 _registered: Final = [
     literal(None).label(one.name) if one.name == "ocpi_object" else one for one in _evse.c if one.name != "id"
 ]
+
+
+class Mark(NamedTuple):
+    """What of an EVSE tells whether anything of it has changed.
+
+    `version` is that of what is shown, `updated_at` when it was last registered or reported otherwise, as the database
+    has it; `because` the temporary status that is shown, if one is, and `revision` which state of that.
+    """
+
+    evse: int
+    version: int
+    updated_at: Any
+    because: int | None
+    revision: int | None
+
+
+_marks: Final = (
+    select(
+        _presented.c.evse,
+        _presented.c.version,
+        type_coerce(_evse.c.updated_at, Text),
+        _presented.c.because,
+        _temporary.c.revision,
+    )
+    .join_from(_presented, _evse, _evse.c.id == _presented.c.evse)
+    .outerjoin(_temporary, _temporary.c.id == _presented.c.because)
+)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +122,18 @@ async def changed_after(connection: AsyncConnection, position: Position) -> dict
 
     By time, since keys are committed in any order; by key too, since a clock may have been stepped back.
     """
-    later = (_change.c.at > position.since, _change.c.id > position.last)
-    for one in later:
-        counted = select(literal(1)).select_from(_change).where(one).limit(MOST + 1).subquery()
-        if (await connection.execute(select(func.count()).select_from(counted))).scalar_one() > MOST:
+    found: dict[int, int] = {}
+    left = MOST
+    for which in (_change.c.at > position.since, and_(_change.c.id > position.last, _change.c.at <= position.since)):
+        # Not grouped by the database, which takes longer than reading them all.
+        query = select(_change.c.evse, _change.c.version).where(which).limit(left + 1)
+        rows = (await connection.execute(query)).all()
+        left -= len(rows)
+        if left < 0:
             return None
-    found, _ = await _changed(connection, or_(*later))
+        for evse, version in rows:
+            if version > found.get(evse, -1):
+                found[evse] = version
     return found
 
 
@@ -114,10 +148,16 @@ async def standing(connection: AsyncConnection, evses: Collection[int]) -> list[
     return await _standing(connection, _with_evses().where(_presented.c.evse.in_(evses)).order_by(_presented.c.evse))
 
 
-async def page_of(connection: AsyncConnection, wanted: Wanted, after: int) -> list[Standing]:
-    """The same of the first `PAGE` EVSEs that are wanted and have a key above `after`, in the order of their keys."""
-    query = _with_evses().where(_evse.c.id > after, wanted.condition()).order_by(_evse.c.id).limit(PAGE)
-    return await _standing(connection, query)
+async def marks_of(connection: AsyncConnection, wanted: Wanted, after: int) -> list[Mark]:
+    """The first `MARKS` EVSEs that are wanted and have a key above `after`, in the order of their keys."""
+    query = _marks.where(_presented.c.evse > after, wanted.condition()).order_by(_presented.c.evse).limit(MARKS)
+    return [Mark._make(row) for row in await connection.execute(query)]
+
+
+async def marks_among(connection: AsyncConnection, wanted: Wanted, evses: Collection[int]) -> list[Mark]:
+    """Those of these EVSEs that are wanted, in the order of their keys."""
+    query = _marks.where(_presented.c.evse.in_(evses), wanted.condition()).order_by(_presented.c.evse)
+    return [Mark._make(row) for row in await connection.execute(query)]
 
 
 async def keys_of(connection: AsyncConnection, asked: Sequence[EvseId], wanted: Wanted) -> tuple[int, ...]:

@@ -36,8 +36,6 @@ class Gathered(Generic[Asked, Answer]):
         return await answer
 
     async def _answer(self) -> None:
-        # What else is asked in this turn of the loop comes along.
-        await asyncio.sleep(0)
         while self._asked:
             asked = {what: self._asked.pop(what) for what in list(islice(self._asked, _MOST))}
             found: Mapping[Asked, Answer] = {}

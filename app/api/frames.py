@@ -1,0 +1,61 @@
+"""Events that were written before, for whoever begins with everything or catches up: most of a fleet stays as it is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api.event_shapes import Telling
+from app.channels.channel import Channel
+from app.clock import Clock
+from app.domain.permission import sees_others
+from app.domain.principal import Principal
+from app.store import changes
+from app.store.changes import Mark
+
+_ROOM: Final = 128 * 1024 * 1024  #: bytes of events that are kept; of larger fleets the rest is written each time
+_SETTLED: Final = timedelta(seconds=2)  #: after which nothing carries the time of an earlier change any more
+
+
+class Frames:
+    """Writes the event of each EVSE once for as long as nothing of it changes.
+
+    The database says each time whether anything has: what is kept goes by the versions of all that an event tells of.
+    """
+
+    def __init__(self, channels: Mapping[str, Channel], clock: Clock) -> None:
+        self._channels = channels
+        self._clock = clock
+        self._kept: dict[int, tuple[Mark, bytes]] = {}
+        self._size = 0
+
+    async def of(self, connection: AsyncConnection, marks: Sequence[Mark], principal: Principal) -> list[bytes]:
+        """The events for `principal` of EVSEs that were just found like this, in their order."""
+        kept, everybody = self._kept, sees_others(principal)
+        frames = dict[int, bytes]()
+        anew = []
+        for mark in marks:
+            one = kept.get(mark.evse)
+            # Of whose temporary status is shown not everybody is told the same.
+            if one is not None and (everybody or mark.because is None) and one[0] == mark:
+                frames[mark.evse] = one[1]
+            else:
+                anew.append(mark)
+        for begin in range(0, len(anew), changes.PAGE):
+            some = {mark.evse: mark for mark in anew[begin : begin + changes.PAGE]}
+            settled = self._clock.now() - _SETTLED
+            for standing in await changes.standing(connection, some):
+                evse = standing.evse.id
+                frames[evse] = Telling(standing, self._channels).frame(principal)
+                if (everybody or standing.because is None) and standing.evse.updated_at < settled:
+                    self._keep(some[evse], frames[evse])
+        return [frames[mark.evse] for mark in marks if mark.evse in frames]
+
+    def _keep(self, mark: Mark, frame: bytes) -> None:
+        # By the mark that was read before what the frame tells: if that is newer, the next mark says so.
+        before = self._kept.get(mark.evse)
+        size = self._size + len(frame) - (0 if before is None else len(before[1]))
+        if size <= _ROOM:
+            self._kept[mark.evse] = (mark, frame)
+            self._size = size
