@@ -1,7 +1,6 @@
 """The API keys."""
 
-import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.domain.errors import KeyNotGood
 from app.domain.principal import TRUSTED, Principal, Role
 from app.domain.rights import Rights
 from app.store.database import Database
+from app.store.gathered import Gathered
 from app.store.tables import metadata
 
 _key = metadata.tables["api_key"]
@@ -35,44 +35,21 @@ async def find_many(connection: AsyncConnection, key_ids: Collection[str]) -> di
 
 
 class KeyReader:
-    """Looks keys up for requests, those that ask at the same time in one query.
+    """Looks keys up for requests, those that ask at the same time together.
 
-    A query serves only those who asked before it began: a key is good, or good for nothing, from the moment it is
-    made or revoked, by whichever process.
+    A key is good, or good for nothing, from the moment it is made or revoked, by whichever process.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asked: dict[str, list[asyncio.Future[ApiKey | None]]] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._by_id: Gathered[str, ApiKey] = Gathered(self._read)
 
     async def find(self, key_id: str) -> ApiKey | None:
-        # One for each: a caller that gives up must not take the answer from the others.
-        answer: asyncio.Future[ApiKey | None] = asyncio.get_running_loop().create_future()
-        self._asked.setdefault(key_id, []).append(answer)
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read())
-        return await answer
+        return await self._by_id.ask(key_id)
 
-    async def _read(self) -> None:
-        while self._asked:
-            asked, self._asked = self._asked, {}
-            found: dict[str, ApiKey] = {}
-            failure: Exception | None = None
-            try:
-                async with self._database.read() as connection:
-                    found = await find_many(connection, list(asked))
-            except Exception as error:  # noqa: BLE001 - each caller gets it
-                failure = error
-            for key_id, answers in asked.items():
-                for answer in answers:
-                    if answer.done():  # whoever asked has given up
-                        continue
-                    if failure is None:
-                        answer.set_result(found.get(key_id))
-                    else:
-                        answer.set_exception(failure)
-        self._reading = None
+    async def _read(self, key_ids: Sequence[str]) -> Mapping[str, ApiKey]:
+        async with self._database.read() as connection:
+            return await find_many(connection, key_ids)
 
 
 async def held(connection: AsyncConnection, by: Principal, at: datetime, about: str | None = None) -> Principal:
