@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer, Text, text
 from sqlmodel import Field, SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app.domain.delivery import Aspect
 from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
+from app.store.instants import Instant
 
 # Named, so that a migration on SQLite can find a constraint again. Set before the first table.
 metadata = SQLModel.metadata
@@ -434,3 +436,9 @@ class ChoreRow(SQLModel, table=True):
     last_run_at: datetime
     token: str | None = None  #: who is at it
     lease_until: datetime | None = None
+
+
+for _table in metadata.tables.values():
+    for _column in _table.columns:
+        if isinstance(_column.type, UTCDateTime):
+            _column.type = Instant()
