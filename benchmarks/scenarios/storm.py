@@ -140,8 +140,6 @@ async def storm(running: Running, url: str, key: str, evses: int, at: datetime, 
 async def _on(bench: Bench, kind: str) -> list[Line]:
     evses = bench.much(100_000, 2000)
     calm_for = bench.much(5.0, 0.5)
-    # For getting everything ready and starting the service.
-    ahead = timedelta(seconds=calm_for + bench.much({"sqlite": 12, "postgresql": 25}[kind], 5))
     rounds = []
     async with bench.databases.fresh(kind) as url:
         bench.tell(f"{kind}: {evses:,} windows")
@@ -158,8 +156,10 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
             bench.tell(f"{kind}: round {number + 1} of {bench.rounds}: raw")
             at = fleet.now()
             await calm(url, evses, at)
+            took = fleet.now() - at
             raw = await change_rows(url, evses, range(1, stock.PARTNERS + 1), at)
-            at = fleet.now() + ahead
+            # As far ahead as it may take to get everything ready, and to start the service.
+            at = fleet.now() + 2 * took + timedelta(seconds=calm_for + bench.much(10, 5))
             await calm(url, evses, at)
             bench.tell(f"{kind}: round {number + 1} of {bench.rounds}: ours")
             async with service(url, bench.log(f"storm-{kind}")) as running:
