@@ -10,30 +10,45 @@ from app.domain.presentation import Actual
 from app.domain.status import ActualStatus, DeploymentState
 
 
-class Evse(msgspec.Struct, frozen=True, kw_only=True):
-    """One EVSE.
+class EvseCore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """As much of an EVSE as decides what is shown of it, and to whom.
 
-    `id` is its key in the store. `evse_id` is the EVSE ID as registered, which imported EVSEs may lack; `operator`
-    its operator part (`DEABC`). `country`, `party` and `uid` name it in OCPI, `location` is OCPI's location id.
-    `reported` is the actual status in the word it came in, `observed_at` when the backend saw it (UTC). `ocpi_object`
-    is what was imported, in OCPI's version `ocpi_version`; `object_changed_at` (UTC) when that last differed.
+    `id` is its key in the store; `operator` the operator part of its EVSE ID (`DEABC`), `location` OCPI's location id.
+    `observed_at` is when the backend saw its actual status (UTC); `object_changed_at` (UTC) when what was imported of
+    it last differed.
     """
 
     id: int
-    evse_id: str | None
-    key: str | None
     operator: str
-    country: str
-    party: str
-    uid: str
     location: str | None = None
     deployment: DeploymentState = DeploymentState.STOCK
     actual_status: ActualStatus = ActualStatus.UNKNOWN
-    reported: str | None = None
     observed_at: datetime | None = None
+    object_changed_at: datetime | None = None
+
+    def actual(self, max_age: timedelta | None) -> Actual:
+        """What the charger does, believed for `max_age` after it was seen; for ever where that is `None`."""
+        if max_age is None or self.observed_at is None:
+            return Actual(self.actual_status)
+        return Actual(self.actual_status, self.observed_at + max_age)
+
+
+class Evse(EvseCore, frozen=True, kw_only=True):
+    """One EVSE, whole.
+
+    `evse_id` is the EVSE ID as registered, which imported EVSEs may lack. `country`, `party` and `uid` name it in OCPI.
+    `reported` is the actual status in the word it came in. `ocpi_object` is what was imported, in OCPI's version
+    `ocpi_version`.
+    """
+
+    evse_id: str | None
+    key: str | None
+    country: str
+    party: str
+    uid: str
+    reported: str | None = None
     ocpi_object: dict[str, Any] | None = None
     ocpi_version: str | None = None
-    object_changed_at: datetime | None = None
     created_by: str
     created_at: datetime
     updated_at: datetime
@@ -49,12 +64,6 @@ class Evse(msgspec.Struct, frozen=True, kw_only=True):
         if any(one in {"", ".", ".."} for one in segments):
             return None
         return "/".join(quote(one, safe="") for one in segments)
-
-    def actual(self, max_age: timedelta | None) -> Actual:
-        """What the charger does, believed for `max_age` after it was seen; for ever where that is `None`."""
-        if max_age is None or self.observed_at is None:
-            return Actual(self.actual_status)
-        return Actual(self.actual_status, self.observed_at + max_age)
 
 
 class PublishedEvse(msgspec.Struct, frozen=True, kw_only=True):

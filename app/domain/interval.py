@@ -7,7 +7,7 @@ import msgspec
 from app.domain.errors import EmptyInterval
 
 
-class Interval(msgspec.Struct, frozen=True):
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """The instants from `begin` up to, but not including, `end`.
 
     An `end` of `None` means "not known yet", never "for ever".

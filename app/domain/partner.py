@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from app.domain.evse import Evse
+from app.domain.evse import EvseCore
 from app.domain.evse_id import operator_key
 
 #: How a partner may be called: it stands in URLs. `$` alone would forgive a line break at the end.
@@ -22,10 +23,15 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True):
     operators: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
 
-    def includes(self, evse: Evse) -> bool:
-        if self.operators and evse.operator not in {operator_key(one) for one in self.operators}:
+    def includes(self, evse: EvseCore) -> bool:
+        if self.operators and evse.operator not in _keys_of(self.operators):
             return False
         return not self.locations or evse.location in self.locations
+
+
+@lru_cache(maxsize=1024)  # asked for each EVSE, and there are as many answers as partners
+def _keys_of(operators: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(operator_key(one) for one in operators)
 
 
 class Standing(StrEnum):

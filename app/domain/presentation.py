@@ -8,10 +8,11 @@ from typing import Final, TypeAlias
 import msgspec
 
 from app.domain.status import IDLE, ActualStatus, AppliesWhen, DeploymentState, Kind
-from app.domain.temporary_status import TemporaryStatus
+from app.domain.temporary_status import Window
 from app.domain.total import total
 
 PRECEDENCE: Final = tuple(Kind)
+_PLACE: Final = {kind: place for place, kind in enumerate(PRECEDENCE)}
 _FAR: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -35,7 +36,7 @@ GATE: Final = total(
 )
 
 
-class Actual(msgspec.Struct, frozen=True):
+class Actual(msgspec.Struct, frozen=True, gc=False):
     """The charger's own status, which counts as unknown from `stale_from` on when its backend has gone silent."""
 
     status: ActualStatus
@@ -45,7 +46,7 @@ class Actual(msgspec.Struct, frozen=True):
         return self.status if self.stale_from is None or at < self.stale_from else ActualStatus.UNKNOWN
 
 
-class Presentation(msgspec.Struct, frozen=True):
+class Presentation(msgspec.Struct, frozen=True, gc=False):
     """What is shown for one EVSE, which temporary status says so, and how long the answer holds.
 
     `because` is the temporary status behind it; `None` means the charger itself, or the gate.
@@ -58,7 +59,7 @@ class Presentation(msgspec.Struct, frozen=True):
 
 
 def present(
-    deployment: DeploymentState, actual: Actual, temporary_statuses: Collection[TemporaryStatus], at: datetime
+    deployment: DeploymentState, actual: Actual, temporary_statuses: Collection[Window], at: datetime
 ) -> Presentation:
     """Resolve what is shown for one EVSE at the instant `at`.
 
@@ -69,7 +70,8 @@ def present(
         return Presentation(gate)
     status = actual.at(at)
     applicable = [one for one in temporary_statuses if applies(one, status)]
-    strongest = min((one for one in applicable if one.is_active(at)), key=rank, default=None)
+    active = [one for one in applicable if one.is_active(at)]
+    strongest = min(active, key=rank) if len(active) > 1 else active[0] if active else None
     until = _next_answer(strongest, applicable, at)
     stale_from = actual.stale_from
     if stale_from is None or at >= stale_from or (until is not None and until <= stale_from):
@@ -82,7 +84,7 @@ def present(
     return msgspec.structs.replace(now, until=later.until if holds_on else stale_from)
 
 
-def next_boundary(actual: Actual, temporary_statuses: Iterable[TemporaryStatus], after: datetime) -> datetime | None:
+def next_boundary(actual: Actual, temporary_statuses: Iterable[Window], after: datetime) -> datetime | None:
     """Return the next instant at which anything begins, ends or expires, or `None` if there is none.
 
     Never later than `until`: many a boundary changes nothing, but no change happens between boundaries.
@@ -93,31 +95,28 @@ def next_boundary(actual: Actual, temporary_statuses: Iterable[TemporaryStatus],
     return min((edge for edge in edges if edge > after), default=None)
 
 
-def applies(one: TemporaryStatus, actual: ActualStatus) -> bool:
+def applies(one: Window, actual: ActualStatus) -> bool:
     return one.applies_when is AppliesWhen.ALWAYS or actual in IDLE
 
 
-def rank(one: TemporaryStatus) -> tuple[int, float, int]:
+def rank(one: Window) -> tuple[int, float, int]:
     end = one.interval.end or _FAR
-    return (PRECEDENCE.index(one.kind), -end.timestamp(), one.id)
+    return (_PLACE[one.kind], -end.timestamp(), one.id)
 
 
-def _next_answer(
-    strongest: TemporaryStatus | None, applicable: Collection[TemporaryStatus], at: datetime
-) -> datetime | None:
+def _next_answer(strongest: Window | None, applicable: Collection[Window], at: datetime) -> datetime | None:
     """Return when the strongest changes: it ends, or one that outranks it begins. One pass, as a rank never moves."""
-    begins = (
+    changes = [
         edges[0]
         for one in applicable
         if (edges := one.edges()) and edges[0] > at and (strongest is None or rank(one) < rank(strongest))
-    )
-    changes = list(begins)
+    ]
     if strongest is not None:
         changes += strongest.edges()[1:]
     return min(changes, default=None)
 
 
-def _answer(strongest: TemporaryStatus | None, actual: ActualStatus, until: datetime | None) -> Presentation:
+def _answer(strongest: Window | None, actual: ActualStatus, until: datetime | None) -> Presentation:
     if strongest is None:
         return Presentation(actual, None, until)
     return Presentation(strongest.kind, strongest.id, until)

@@ -17,11 +17,10 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One window as it was asked for, and when it was ended early, if it was.
+class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """As much of a temporary status as decides what is shown: its kind, and when it is in effect.
 
-    `evse` is the EVSE's key in the store; `created_by` the id of the API key that made it, `braked` whether that was
-    one below operations, which the brake counts. `batch` is the id of the call that planned it together with others.
+    `evse` is the EVSE's key in the store; `ended_at` when it was ended early, if it was.
     """
 
     id: int
@@ -29,17 +28,7 @@ class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     interval: Interval
     applies_when: AppliesWhen = AppliesWhen.ALWAYS
-    reason: str | None = None
-    ref: str | None = None
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
-    revision: int = 1
     ended_at: datetime | None = None
-    ended_by: str | None = None
-    end_reason: str | None = None
-    braked: bool = False
-    batch: str | None = None
 
     def is_active(self, at: datetime) -> bool:
         """Tell whether it is in effect at `at`: inside the interval and not ended early."""
@@ -64,3 +53,22 @@ class TemporaryStatus(msgspec.Struct, frozen=True, kw_only=True):
         if end is None:
             return [begin]
         return [begin, end] if begin < end else []
+
+
+class TemporaryStatus(Window, frozen=True, kw_only=True):
+    """One window as it was asked for, and who ended it early, if somebody did.
+
+    `created_by` is the id of the API key that made it, `braked` whether that was one below operations, which the brake
+    counts. `batch` is the id of the call that planned it together with others.
+    """
+
+    reason: str | None = None
+    ref: str | None = None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    revision: int = 1
+    ended_by: str | None = None
+    end_reason: str | None = None
+    braked: bool = False
+    batch: str | None = None

@@ -1,7 +1,7 @@
 """Boundary → presented status: takes what is due, computes it anew, and promises each partner what it is owed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,12 +10,16 @@ import structlog
 from app.clock import Clock
 from app.observing.measures import UNMEASURED, Measures
 from app.schedule.alarm import Alarm
-from app.schedule.resolving import LONGEST_WAIT, owed_by, resolve
+from app.schedule.promising import promise
+from app.schedule.resolving import LONGEST_WAIT, resolve
 from app.store import deliveries, partners, presented
 from app.store.database import Database
 from app.store.due import AT_ONCE
+from app.store.presented import Due, Resolved
 
-CHUNK: Final = 500  #: EVSEs a transaction; requests get in between
+CHUNK: Final = 1000  #: EVSEs a transaction; other changes get in between
+SLICE: Final = 500  #: EVSEs that are taken at once, with an embedded database
+_AT_A_TIME: Final = 50  #: EVSEs that are computed at a stretch, in less than a millisecond
 _PACE: Final = 0.05  #: seconds from the beginning of one pass to that of the next, at least
 _STEPPED: Final = timedelta(seconds=2)  #: how far a clock may seem to go back before it counts as stepped
 
@@ -122,25 +126,44 @@ class Reconciler:
             await asyncio.sleep(max(_PACE - (self._clock.monotonic() - began), 0))
 
     async def _chunk(self) -> int:
+        boundaries: list[datetime] = []
+        count = 0
+        # On PostgreSQL all at once: what is owed is locked in the order of EVSEs, and a second slice may lie before it.
+        size = min(SLICE, CHUNK) if self._database.embedded else CHUNK
         async with self._database.write() as connection:
             at = self._clock.now()
-            due = await presented.take_due(connection, at, CHUNK)
+            due = await presented.take_due(connection, at, size)
             if not due:
                 return 0
-            resolved = [resolve(one, at, self._max_age) for one in due]
-            await presented.write(connection, resolved)
+            # Read once there is a lock: a partner that was added meanwhile has what is locked marked after us.
             receivers = await partners.all_partners(connection)
-            if receivers:
-                known = await deliveries.of_evses(connection, [one.evse.id for one in due])
-                owed = [owes for one in resolved for owes in owed_by(one, receivers, known, at)]
-                owed.sort(key=lambda one: (one.delivery.evse, one.delivery.partner))
-                await deliveries.owe(connection, owed)
+            resolved = await self._resolved(due, at)
+            while resolved:
+                count += len(due)
+                boundaries += [one.shown.recheck_at for one in due if one.shown.recheck_at is not None]
+                await presented.write(connection, resolved)
+                more = min(size, CHUNK - count) if len(due) == size else 0
+                due = await presented.take_due(connection, at, more) if more else []
+                # Both at once: the database is busy with what the last slice comes to for partners, we with the next.
+                promising = asyncio.create_task(promise(connection, receivers, resolved, at))
+                try:
+                    resolved = await self._resolved(due, at)
+                finally:
+                    await promising
         now = self._clock.now()
-        for one in due:
+        for boundary in boundaries:
             # Of what was touched nobody has written down when.
-            if (boundary := one.shown.recheck_at) is not None and boundary > AT_ONCE:
+            if boundary > AT_ONCE:
                 self._measures.boundary(max((now - boundary).total_seconds(), 0))
-        return len(due)
+        return count
+
+    async def _resolved(self, due: Sequence[Due], at: datetime) -> list[Resolved]:
+        """Compute them a few at a time: in between, requests are answered, and the database is told what to do next."""
+        resolved: list[Resolved] = []
+        for first in range(0, len(due), _AT_A_TIME):
+            await asyncio.sleep(0)
+            resolved += [resolve(one, at, self._max_age) for one in due[first : first + _AT_A_TIME]]
+        return resolved
 
     async def _introduce(self) -> None:
         """Have everything looked at for partners that were added, or are to be told everything again."""

@@ -60,6 +60,8 @@ def sqlite(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
             "foreign_keys=ON",
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "journal_size_limit=67108864",
+            # Pages of 4 KB. In a storm each commit changes the same ones again, and they are moved to the file once.
+            "wal_autocheckpoint=8192",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -5,25 +5,27 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, Text, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcing import Announced
 from app.domain.delivery import NOTHING, Aspect, Known, Notice
-from app.domain.evse import Evse
+from app.domain.evse import Evse, EvseCore
 from app.domain.location import Location
 from app.domain.presentation import Presentation
 from app.domain.status import DeploymentState
-from app.domain.temporary_status import TemporaryStatus
+from app.domain.temporary_status import TemporaryStatus, Window
+from app.store import cores
+from app.store.bulk import add, change
 from app.store.due import AT_ONCE
 from app.store.finding import live_temporary
 from app.store.locations import of_evses
 from app.store.rows import (
     announced_from,
-    announced_values,
     evse_from,
     presentation_from,
     temporary_status_from,
+    what_from,
     what_text,
 )
 from app.store.tables import metadata
@@ -34,7 +36,7 @@ _presented = metadata.tables["presented"]
 _change = metadata.tables["presented_change"]
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Shown(msgspec.Struct, frozen=True, gc=False):
     """What the store says is shown for an EVSE, and announced. `recheck_at` (UTC) is when that must be looked at again.
 
     `version` is that of the EVSE; `status_version` and `schedule_version` are those at which either last changed.
@@ -53,15 +55,15 @@ class Shown(msgspec.Struct, frozen=True):
         return self.status_version if aspect is Aspect.STATUS else self.schedule_version
 
 
-class Due(msgspec.Struct, frozen=True):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """An EVSE whose presented status is to be computed, with all that it takes."""
 
     shown: Shown
-    evse: Evse
-    temporary_statuses: list[TemporaryStatus]
+    evse: EvseCore
+    temporary_statuses: Sequence[Window]
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class Resolved(msgspec.Struct, frozen=True, gc=False):
     """What it came to. `moved`: what is shown, or until when, is another; the version may have risen without.
 
     `renewed`: something else was imported of the EVSE.
@@ -105,14 +107,14 @@ async def take_due(connection: AsyncConnection, at: datetime, limit: int) -> lis
     In this order: whatever is committed after the lock marks the row due again, and whatever before is seen.
     """
     # Boundaries before what was touched (`AT_ONCE`): however much is reported, no window begins late for it.
-    query = select(_presented).where(_presented.c.recheck_at <= at).order_by(_presented.c.recheck_at.desc())
-    rows = (await connection.execute(query.limit(limit).with_for_update(skip_locked=True))).mappings().all()
+    query = select(*_shown).where(_presented.c.recheck_at <= at).order_by(_presented.c.recheck_at.desc())
+    rows = (await connection.execute(query.limit(limit).with_for_update(skip_locked=True))).all()
     if not rows:
         return []
-    shown = [shown_from(row) for row in rows]
-    evses = await evses_by_id(connection, [one.evse for one in shown])
-    live = await live_by_evse(connection, [one.evse for one in shown], at)
-    return [Due(one, evses[one.evse], live.get(one.evse, [])) for one in shown]
+    keys = [row[0] for row in rows]
+    evses = await cores.evses_by_id(connection, keys)
+    windows = await cores.windows_by_evse(connection, keys, at)
+    return [Due(_shown_from(*row), evses[row[0]], windows.get(row[0], ())) for row in rows]
 
 
 async def evses_by_id(connection: AsyncConnection, ids: Collection[int]) -> dict[int, Evse]:
@@ -133,28 +135,8 @@ async def live_by_evse(
 
 async def write(connection: AsyncConnection, resolved: Sequence[Resolved]) -> None:
     """Write what was resolved, and a line of the record for each that moved."""
-    if not resolved:
-        return
-    await connection.execute(
-        _replace,
-        [
-            {
-                "key": one.now.evse,
-                "what": what_text(one.now.presentation.what),
-                "because": one.now.presentation.because,
-                "until": one.now.presentation.until,
-                "announced": announced_values(one.now.announced),
-                "version": one.now.version,
-                "status_version": one.now.status_version,
-                "schedule_version": one.now.schedule_version,
-                "last_updated": one.now.last_updated,
-                "recheck_at": one.now.recheck_at,
-            }
-            for one in resolved
-        ],
-    )
-    if moved := [_change_values(one) for one in resolved if one.moved]:
-        await connection.execute(_change.insert(), moved)
+    await change(connection, _presented, "evse", _CHANGED, [_now_values(one.now) for one in resolved])
+    await add(connection, _change, _RECORDED, [_change_values(one) for one in resolved if one.moved])
 
 
 async def next_recheck(connection: AsyncConnection) -> datetime | None:
@@ -239,23 +221,65 @@ def shown_from(row: Any) -> Shown:
     )
 
 
-def _change_values(one: Resolved) -> dict[str, Any]:
-    return {
-        "at": one.now.last_updated,
-        "evse": one.now.evse,
-        "operator": one.due.evse.operator,
-        "version": one.now.version,
-        "from_what": what_text(one.due.shown.presentation.what),
-        "to_what": what_text(one.now.presentation.what),
-        "because": one.now.presentation.because,
-        "until": one.now.presentation.until,
-    }
+# Tuples and as few columns as it takes: in a storm these are most of what is done.
+_shown: Final = [
+    *(_presented.c[name] for name in ("evse", "what", "because", "until")),
+    cast(_presented.c.announced, Text),
+    *(_presented.c[name] for name in ("version", "status_version", "schedule_version", "last_updated", "recheck_at")),
+]
+_announced: Final = msgspec.json.Decoder(tuple[Announced, ...])
 
 
-_columns: Final = (
+def _shown_from(
+    evse: int,
+    what: str,
+    because: int | None,
+    until: datetime | None,
+    announced: str | None,
+    version: int,
+    status_version: int,
+    schedule_version: int,
+    last_updated: datetime,
+    recheck_at: datetime | None,
+) -> Shown:
+    said = () if announced is None else _announced.decode(announced)
+    shown = Presentation(what_from(what), because, until)
+    return Shown(evse, shown, said, version, status_version, schedule_version, last_updated, recheck_at)
+
+
+_CHANGED: Final = (
     *("what", "because", "until", "announced", "version", "status_version", "schedule_version", "last_updated"),
     "recheck_at",
 )
-_replace: Final = (
-    update(_presented).where(_presented.c.evse == bindparam("key")).values({name: bindparam(name) for name in _columns})
-)
+_RECORDED: Final = ("at", "evse", "operator", "version", "from_what", "to_what", "because", "until")
+
+
+def _now_values(now: Shown) -> tuple[Any, ...]:
+    shown = now.presentation
+    return (
+        what_text(shown.what),
+        shown.because,
+        shown.until,
+        # Most announce nothing: that is no text at all.
+        msgspec.json.encode(now.announced).decode() if now.announced else None,
+        now.version,
+        now.status_version,
+        now.schedule_version,
+        now.last_updated,
+        now.recheck_at,
+        now.evse,
+    )
+
+
+def _change_values(one: Resolved) -> tuple[Any, ...]:
+    now = one.now
+    return (
+        now.last_updated,
+        now.evse,
+        one.due.evse.operator,
+        now.version,
+        what_text(one.due.shown.presentation.what),
+        what_text(now.presentation.what),
+        now.presentation.because,
+        now.presentation.until,
+    )

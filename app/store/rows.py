@@ -135,18 +135,22 @@ def location_values(location: Location) -> dict[str, Any]:
     }
 
 
-_WHAT: dict[str, type[Kind] | type[ActualStatus] | type[Gate]] = {"kind": Kind, "actual": ActualStatus, "gate": Gate}
-_WORD = {members: word for word, members in _WHAT.items()}
+_WORDS: tuple[tuple[str, type[Kind] | type[ActualStatus] | type[Gate]], ...] = (
+    ("kind", Kind),
+    ("actual", ActualStatus),
+    ("gate", Gate),
+)
+#: `kind:BLOCKED` and `actual:BLOCKED` share a word but not a meaning, so both halves are stored.
+_WHAT: dict[str, What] = {f"{word}:{one.value}": one for word, members in _WORDS for one in members}
+_TEXT = {(type(one), one): text for text, one in _WHAT.items()}  # by the type too, as they are equal as texts
 
 
 def what_text(what: What) -> str:
-    """`kind:BLOCKED` and `actual:BLOCKED` share a word but not a meaning, so both halves are stored."""
-    return f"{_WORD[type(what)]}:{what.value}"
+    return _TEXT[type(what), what]
 
 
 def what_from(stored: str) -> What:
-    source, _, value = stored.partition(":")
-    return _WHAT[source](value)
+    return _WHAT[stored]
 
 
 def presentation_from(row: RowMapping) -> Presentation:

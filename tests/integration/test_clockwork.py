@@ -22,7 +22,7 @@ from app.domain.temporary_status import TemporaryStatus
 from app.schedule.alarm import Alarm
 from app.schedule.reconcile import CHUNK, Reconciler
 from app.schedule.resolving import LONGEST_WAIT
-from app.store import presented
+from app.store import cores, presented
 from app.store.commands.ending import End
 from app.store.commands.temporary_statuses import Change
 from app.store.database import Database
@@ -228,7 +228,7 @@ async def test_a_write_that_a_pass_has_just_missed_is_seen_by_the_next(
 ) -> None:
     evse = (await register(writer)).id
     late: list[asyncio.Task[Any]] = []
-    reading = presented.live_by_evse
+    reading = cores.windows_by_evse
 
     async def read_then_somebody_writes(*what: Any) -> Any:
         live = await reading(*what)
@@ -237,7 +237,7 @@ async def test_a_write_that_a_pass_has_just_missed_is_seen_by_the_next(
             await asyncio.sleep(0.2)
         return live
 
-    monkeypatch.setattr(presented, "live_by_evse", read_then_somebody_writes)
+    monkeypatch.setattr(cores, "windows_by_evse", read_then_somebody_writes)
     one = reconciler(database, clock)
     await one.pass_once()
     await late[0]

@@ -18,7 +18,18 @@ from app.domain.scope import EVERYTHING, Scope
 from app.domain.status import ActualStatus, DeploymentState, Kind
 from app.domain.temporary_status import State
 from app.domain.whole import Whole
-from app.store import batched_brakes, deliveries, explanations, partners, presented, reading, stock, wholes
+from app.store import (
+    batched_brakes,
+    cores,
+    deliveries,
+    explanations,
+    owing,
+    partners,
+    presented,
+    reading,
+    stock,
+    wholes,
+)
 from app.store.batch import Batch
 from app.store.batched_answers import BatchedAnswers
 from app.store.batched_references import BatchedReferences
@@ -122,6 +133,27 @@ async def next_due(connection: AsyncConnection, partner: Partner) -> None:
 
 async def live(connection: AsyncConnection, _partner: Partner) -> None:
     assert len(await presented.live_by_evse(connection, [7, 8], START)) == 2
+
+
+async def windows(connection: AsyncConnection, _partner: Partner) -> None:
+    assert len(await cores.windows_by_evse(connection, [7, 8], START)) == 2
+
+
+async def move_on(connection: AsyncConnection, partner: Partner) -> None:
+    assert await owing.move_on(connection, partner.id, 1, Aspect.STATUS, [7, 8], START) == 2
+
+
+async def count_right(connection: AsyncConnection, partner: Partner) -> None:
+    assert await owing.count_right(connection, partner.id, 1, Aspect.STATUS, [7, 8]) == 2
+
+
+async def is_any_wrong(connection: AsyncConnection, partner: Partner) -> None:
+    assert await owing.is_any_wrong(connection, partner.id, -1, [7, 8])
+
+
+async def lock(connection: AsyncConnection, partner: Partner) -> None:
+    await owing.lock(connection, [7, 8])
+    await owing.count_right(connection, partner.id, 1, Aspect.STATUS, [7, 8])
 
 
 async def next_recheck(connection: AsyncConnection, _partner: Partner) -> None:
@@ -258,6 +290,11 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (claim, "ix_delivery_owed", "(partner=? AND next_at<?)", "Index Cond: ((partner = "),
     (next_due, "ix_delivery_owed", "(partner=?", "Index Cond: (partner = "),
     (live, "ix_temporary_status_live", "(evse=?", ""),
+    (windows, "ix_temporary_status_live", "(evse=?", ""),
+    (move_on, "delivery", "(partner=? AND evse=? AND aspect=?)", "Index Cond: ((partner = "),
+    (count_right, "delivery", "(partner=? AND evse=? AND aspect=?)", "Index Cond: ((partner = "),
+    (is_any_wrong, "delivery", "(partner=? AND evse=?)", "Index Cond: ((partner = "),
+    (lock, "", "", "Index Cond: (evse = ANY"),
     (next_recheck, "ix_presented_recheck_at", "", ""),
     (last_recheck, "ix_presented_recheck_at", "", ""),
     (of_evses, "ix_delivery_evse", "(evse=?)", "Index Cond: "),

@@ -1,0 +1,91 @@
+"""Many rows at once, in the form that each database takes with the least ado.
+
+SQLite runs one prepared statement over plain tuples; PostgreSQL is given a column at a time, as arrays.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import JSON, BigInteger, Column, ColumnElement, Table, any_, func, literal, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.instants import Instant, as_text
+
+_KEYS: Final = ARRAY(BigInteger)
+_POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+def among(connection: AsyncConnection, column: ColumnElement[Any], keys: Collection[int]) -> ColumnElement[bool]:
+    """The condition that `column` is one of `keys`: one parameter, however many they are."""
+    if connection.dialect.name == "sqlite":
+        listed = func.json_each(msgspec.json.encode(list(keys)).decode()).table_valued("value")
+        return column.in_(select(listed.c.value))
+    return column == any_(literal(list(keys), _KEYS))
+
+
+async def add(connection: AsyncConnection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of these columns; documents come as JSON."""
+    if not rows:
+        return
+    into = f"INSERT INTO {table.name} ({', '.join(names)})"
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql(f"{into} VALUES ({', '.join('?' * len(names))})", _written(table, names, rows))
+    else:
+        values = ", ".join(f"new.{_cast(table.c[name])}" for name in names)
+        await connection.exec_driver_sql(f"{into} SELECT {values} FROM {_unnested(table, names)}", _columns(rows))  # noqa: S608 - names of ours
+
+
+async def change(
+    connection: AsyncConnection, table: Table, key: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Set these columns of the rows with these keys; of each tuple the key comes last."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        values = ", ".join(f"{name} = ?" for name in names)
+        statement = f"UPDATE {table.name} SET {values} WHERE {key} = ?"  # noqa: S608 - names of ours
+        await connection.exec_driver_sql(statement, _written(table, [*names, key], rows))
+    else:
+        values = ", ".join(f"{name} = new.{_cast(table.c[name])}" for name in names)
+        new = _unnested(table, [*names, key])
+        statement = f"UPDATE {table.name} SET {values} FROM {new} WHERE {table.name}.{key} = new.{key}"  # noqa: S608
+        await connection.exec_driver_sql(statement, _columns(rows))
+
+
+class _Texts(dict[datetime | None, str | None]):
+    """Times as texts, each written once: where many rows change at once, most of them share theirs."""
+
+    def __missing__(self, at: datetime | None) -> str | None:
+        text = self[at] = as_text(at)
+        return text
+
+
+def _written(table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The same with times as the database has them."""
+    text = _Texts().__getitem__
+    times = [isinstance(table.c[name].type, Instant) for name in names]
+    columns = zip(*rows, strict=True)
+    return list(
+        zip(*(map(text, each) if time else each for time, each in zip(times, columns, strict=True)), strict=True)
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+def _unnested(table: Table, names: Sequence[str]) -> str:
+    arrays = ", ".join(f"${number}::{_array(table.c[name])}" for number, name in enumerate(names, 1))
+    return f"unnest({arrays}) AS new({', '.join(names)})"
+
+
+def _array(column: Column[Any]) -> str:
+    return "text[]" if isinstance(column.type, JSON) else f"{column.type.compile(_POSTGRESQL)}[]"
+
+
+def _cast(column: Column[Any]) -> str:
+    return f"{column.name}::json" if isinstance(column.type, JSON) else column.name
