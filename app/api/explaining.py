@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from app.api.shapes import Told, told
@@ -74,12 +75,10 @@ def explained(
     """
     why = why_shown(evse, presentation, live, seen)
     because = next((one.id for one in live if one.id == presentation.because and seen(one)), None)
+    until = told(presentation.until)
     return {
         api_name(name): ChannelShows(
-            status=channel.shows(presentation.what),
-            why=why,
-            temporary_status_id=because,
-            until=told(presentation.until),
+            status=channel.shows(presentation.what), why=why, temporary_status_id=because, until=until
         )
         for name, channel in channels.items()
     }
@@ -101,6 +100,7 @@ def shown(
     }
 
 
+@cache
 def api_name(channel: str) -> str:
     """A channel's name in camelCase: `driver_app` → `driverApp`."""
     first, *others = channel.split("_")

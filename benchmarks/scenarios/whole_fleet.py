@@ -69,7 +69,6 @@ class Reader:
 
     async def pages(self, count: int) -> Taken:
         """The beginning of the list of EVSEs with all that is known of them."""
-        await _caught_breath()
         before, began = self._ours.cpu, perf_counter()
         answers, after = [], ""
         for _ in range(count):
@@ -80,7 +79,6 @@ class Reader:
         return _taken(took, cpu, views)
 
     async def _events(self, path: str, **headers: str) -> Taken:
-        await _caught_breath()
         before, began = self._ours.cpu, perf_counter()
         answer = await self._answer(path, **headers)
         took, cpu = perf_counter() - began, self._ours.cpu - before
@@ -106,11 +104,6 @@ def _taken(took: float, cpu: float, told: Sequence[Any]) -> Taken:
         times.append(perf_counter() - began)
     # A stream may tell the same twice.
     return Taken(took, median(times), cpu, len({one.uid for one in told}), size)
-
-
-async def _caught_breath() -> None:
-    """Hear that a connection was closed for want of calls, while the last answer was looked at."""
-    await asyncio.sleep(0.01)
 
 
 def _unchunked(body: bytes) -> bytes:
@@ -175,7 +168,6 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
 
 async def _blocked(caller: Caller, key: str, count: int) -> None:
     """Have something else presented for so many EVSEs, from now on and for as long as this lasts."""
-    await _caught_breath()
     until = (fleet.now() + timedelta(days=1)).isoformat()
     for first in range(1, count + 1, CALL):
         body = {
