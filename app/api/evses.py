@@ -141,8 +141,9 @@ class Evses(Controller):
         All filters that are given must hold. `temporaryStatus`, `endingWithin` and `createdBy` speak of one temporary
         status that the key may see and that is in effect now, or at `activeAt`, also where a stronger one is shown;
         `presented` of what is shown now. `updatedSince` finds what was registered or reported otherwise, shown
-        otherwise, or had a temporary status planned, changed or ended since. Follow the `Link` with `rel="next"` until
-        there is none: whatever matches all the time is seen exactly once.
+        otherwise, or had a temporary status planned, changed or ended since; a report that repeats what is known does
+        not count. Follow the `Link` with `rel="next"` until there is none: whatever matches all the time is seen
+        exactly once.
         """
         at = context.clock.now()
         where = filters.place(location_id, country_code, party_id)

@@ -388,7 +388,7 @@ class Batch:
         if changed := sorted(self._changed["evse"]):
             await connection.execute(REPLACE_EVSE, [keyed(evse_values(self._evses[one])) for one in changed])
         if heard := sorted(self._heard - self._changed["evse"] - self._new["evse"]):
-            await write_heard(connection, [self._evses[one] for one in heard], self.at)
+            await write_heard(connection, [self._evses[one] for one in heard])
         # Changes first: a reference that one row lets go of may be taken by a new row of this very batch.
         if changed := sorted(self._changed["temporary_status"]):
             await connection.execute(REPLACE_TEMPORARY, [keyed(self._temporary_values(one)) for one in changed])

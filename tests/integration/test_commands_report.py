@@ -146,8 +146,13 @@ async def test_only_a_different_status_is_a_reason_to_look_again(
     await report(writer, "Charging")
     await settled(database)
     clock.advance(MINUTE)
+    (before,) = await stored(database, "evse")
+    repeated = await report(writer, "Charging")
+    assert repeated.applied
+    assert (repeated.evse.observed_at, repeated.evse.updated_at) == (START + MINUTE, before["updated_at"])
     same = await report(writer, "SuspendedEV")
     assert same.applied
+    assert same.evse.updated_at == START + MINUTE
     assert same.evse.observed_at == START + MINUTE
     assert await marked(database) == []
     await report(writer, "Available")

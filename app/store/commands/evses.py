@@ -161,7 +161,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             return Reported(evse, applied=True)
         believed = evse.actual(self.max_age).at(batch.at)
         evse = msgspec.structs.replace(
-            evse, actual_status=status, reported=self.reported, observed_at=observed_at, updated_at=batch.at
+            evse,
+            actual_status=status,
+            reported=self.reported,
+            observed_at=observed_at,
+            # What only repeats what was known changed nothing.
+            updated_at=evse.updated_at if (status, self.reported) == (evse.actual_status, evse.reported) else batch.at,
         )
         # Most reports repeat what is known: only a different one is a reason to look at what is shown.
         batch.put_report(evse, recheck=believed is not evse.actual(self.max_age).at(batch.at))
