@@ -17,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from litestar import Litestar, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from sqlalchemy import Engine
+from sqlalchemy import Engine, MetaData
 from sqlmodel import Field, Session, SQLModel, create_engine, select
 
 from app.serving import serving
@@ -28,6 +28,7 @@ scheduler = AsyncIOScheduler()
 class AfternoonWindow(SQLModel, table=True):
     """A window and how far it has got: planned, active, over."""
 
+    metadata = MetaData()  # not among the product's tables, where this module is imported beside them
     id: int | None = Field(default=None, primary_key=True)
     evse_id: str = Field(index=True)
     temporary_status: str
@@ -100,7 +101,7 @@ def turn(window_id: int, state: str) -> None:
 
 async def _serve(port: int, directory: Path) -> None:
     _Opened.engine = create_engine(f"sqlite:///{directory / 'windows.db'}")
-    SQLModel.metadata.tables["afternoonwindow"].create(_Opened.engine, checkfirst=True)
+    AfternoonWindow.metadata.create_all(_Opened.engine)
     scheduler.add_jobstore(SQLAlchemyJobStore(f"sqlite:///{directory / 'jobs.db'}"))
     scheduler.start()
     app = Litestar([ready, plan, look_at, shown], openapi_config=None, logging_config=None)
