@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import httpcore
-import httpx
 
 LONGEST_WAIT: Final = 0.5  #: seconds that a partner has who gives no sign; longer than a way there and back
 #: What else it may be nobody can tell; the next time it may be something else.
@@ -26,7 +25,7 @@ async def hear_out(event: str, told: Mapping[str, Any], *, longest: float = LONG
     It is a `trace` of httpcore, which calls it with each step that it takes.
 
     Raises:
-        httpx.ConnectError: it did not.
+        httpcore.ConnectError: it did not.
     """
     if event != _CONNECTED:
         return
@@ -50,8 +49,8 @@ async def _listen(stream: httpcore.AsyncNetworkStream, longest: float) -> None:
         except httpcore.ReadTimeout:
             continue
         except (httpcore.ReadError, ssl.SSLError) as error:
-            raise httpx.ConnectError(f"broken off before anything was sent: {error}") from error
-        raise httpx.ConnectError("it spoke before it was asked" if spoken else HUNG_UP)
+            raise httpcore.ConnectError(f"broken off before anything was sent: {error}") from error
+        raise httpcore.ConnectError("it spoke before it was asked" if spoken else HUNG_UP)
 
 
 def _has_ticket(tls: ssl.SSLObject) -> bool:

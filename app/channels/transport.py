@@ -1,26 +1,28 @@
-"""HTTP towards partners: the only module that imports httpx. It tells what surely did not happen from what may have."""
+"""HTTP towards partners. It tells what surely did not happen from what may have."""
 
 import asyncio
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import Final, TypeAlias
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple, TypeAlias
 
+import httpcore
 import httpx
 import msgspec
 
+from app.channels.connections import ERRORS, Connections
 from app.channels.hearing_out import HUNG_UP, LONGEST_WAIT, hear_out
 from app.channels.outcomes import NotSent, Refused, Unknown
 from app.channels.tls_failures import REMEDIES, TlsFailure, tls_failure
 
-PER_CLIENT: Final = 4  #: requests in flight a client; httpx's pool slows down quadratically beyond
 LARGEST_ANSWER: Final = 256 * 1024  #: bytes of an answer that are read, unless more is asked for
-KEEP_ALIVE_SECONDS: Final = 90.0
 LAST_PORT: Final = 65535
 TRIMMED: Final = 500  #: characters of a partner's words that are kept
-_ANSWER_CUT: Final = "complete message body"  #: in what httpx says of an answer that began
+_ANSWER_CUT: Final = "complete message body"  #: in what httpcore says of an answer that began
+#: Answers are small; a compressed one may unpack to anything.
+_ALWAYS: Final = ((b"accept", b"*/*"), (b"accept-encoding", b"identity"), (b"user-agent", b"evse-status-scheduler"))
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -62,8 +64,18 @@ def public_authorities() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class _Target(NamedTuple):
+    """Where a request goes."""
+
+    url: httpcore.URL
+    host: bytes
+
+
 class Transport:
-    """A handful of HTTP clients towards one partner, with one deadline around each whole request."""
+    """The way to one partner, with one deadline around each whole request.
+
+    Neither a proxy nor a .netrc of the machine decides where a partner's token goes; nor does a redirect.
+    """
 
     def __init__(
         self,
@@ -86,68 +98,42 @@ class Transport:
         self._largest = largest
         self._presents = tls is not None
         self._to_be_heard = self._presents  #: whether the partner may have something against our certificate
-        limits = httpx.Limits(
-            max_connections=PER_CLIENT, max_keepalive_connections=PER_CLIENT, keepalive_expiry=KEEP_ALIVE_SECONDS
-        )
-        context = tls or public_authorities()
-        self._clients = [
-            httpx.AsyncClient(
-                verify=context,
-                limits=limits,
-                # Shorter than the whole, so that a connection never made is known as such and not as a lost answer.
-                timeout=httpx.Timeout(timeout, connect=min(timeout / 2, 5.0)),
-                # Answers are small; a compressed one may unpack to anything.
-                headers={"accept-encoding": "identity"},
-                # Neither a proxy nor a .netrc of the machine may decide where a partner's token goes; nor a redirect.
-                trust_env=False,
-                follow_redirects=False,
-            )
-            for _ in range(-(-in_flight // PER_CLIENT))
-        ]
-        self._under_way = [0] * len(self._clients)
+        self._connections = Connections(tls or public_authorities(), at_most=in_flight)
+        # Shorter than the whole, so that a connection never made is known as such and not as a lost answer.
+        self._extensions: dict[str, Any] = {"timeout": {"connect": min(timeout / 2, 5.0)}}
 
     async def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Sent:
         """Send one request, once, and say what is known of it afterwards."""
-        # The least busy client: taking turns would queue requests behind slow ones while other clients idle.
-        chosen = min(range(len(self._clients)), key=self._under_way.__getitem__)
         try:
-            request = self._clients[chosen].build_request(method, url, headers=dict(headers), content=body)
-            if self._to_be_heard:
-                request.extensions["trace"] = partial(hear_out, longest=min(LONGEST_WAIT, self._timeout / 4))
-            _check(request)
+            target = _address(url)
+            written = _written(target.host, headers, body)
         except (httpx.InvalidURL, ValueError) as error:
             return NotSent(f"the request cannot be made: {_words(error)}")
-        self._under_way[chosen] += 1
-        try:
-            sent = await self._exchange(self._clients[chosen], request)
-        finally:
-            self._under_way[chosen] -= 1
+        sent = await self._exchange(method, target.url, written, body)
         self._to_be_heard = self._presents and not isinstance(sent, Answer)
         return sent
 
-    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Sent:
+    async def _exchange(self, method: str, url: httpcore.URL, headers: list[tuple[bytes, bytes]], body: bytes) -> Sent:
+        extensions = self._extensions
+        if self._to_be_heard:
+            extensions = extensions | {"trace": partial(hear_out, longest=min(LONGEST_WAIT, self._timeout / 4))}
         try:
             async with asyncio.timeout(self._timeout):
-                response = await client.send(request, stream=True)
-                try:
-                    received = await _limited(response, self._largest)
-                finally:
-                    await response.aclose()
+                received = await self._connections.exchange(
+                    method, url, headers, body, largest=self._largest, extensions=extensions
+                )
         except TimeoutError:
             return Unknown(f"no answer within {self._timeout:g} s")
-        except (httpx.HTTPError, ssl.SSLError) as error:  # the latter where httpx does not make it one of its own
-            return _failed(error, request.url.scheme, self._remedies)
-        return Answer(response.status_code, dict(response.headers), received)
+        except (*ERRORS, ssl.SSLError) as error:  # the latter where httpcore does not make it one of its own
+            return _failed(error, url.scheme.decode(), self._remedies)
+        return Answer(received.status, received.headers, received.body)
 
     async def close(self) -> None:
-        for client in self._clients:
-            await client.aclose()
+        await self._connections.close()
 
 
-def _failed(
-    error: httpx.HTTPError | ssl.SSLError, scheme: str, remedies: Mapping[TlsFailure, str]
-) -> NotSent | Refused | Unknown:
-    connecting = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+def _failed(error: Exception, scheme: str, remedies: Mapping[TlsFailure, str]) -> NotSent | Refused | Unknown:
+    connecting = isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout)
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
@@ -159,7 +145,7 @@ def _failed(
         return NotSent(f"could not connect: {HUNG_UP}; if it goes on: {remedies[TlsFailure.TURNED_AWAY]}")
     if connecting:
         return NotSent(f"could not connect: {_words(error)}")
-    if scheme == "http" and isinstance(error, httpx.RemoteProtocolError) and _ANSWER_CUT not in str(error):
+    if scheme == "http" and isinstance(error, httpcore.RemoteProtocolError) and _ANSWER_CUT not in str(error):
         return Unknown(f"the connection broke: {_words(error)}; if it speaks TLS, its address begins with https://")
     return Unknown(f"the connection broke: {_words(error)}")
 
@@ -172,28 +158,33 @@ def _refusal(failure: TlsFailure, error: ssl.SSLError) -> str:
     return f"it does not take our TLS certificate, or wants one: {error.reason}, {failure}"
 
 
-async def _limited(response: httpx.Response, largest: int) -> bytes:
-    received = bytearray()
-    async for chunk in response.aiter_bytes():
-        received += chunk
-        if len(received) >= largest:
-            break
-    return bytes(received[:largest])
-
-
-def _check(request: httpx.Request) -> None:
-    """Refuse what httpx would find out too late, with errors that are not its own or that repeat a token.
+@lru_cache(maxsize=1024)
+def _address(url: str) -> _Target:
+    """Read an address, as most requests go to one that was read before.
 
     Raises:
-        ValueError: the request cannot be written down.
+        httpx.InvalidURL: it is none.
+        ValueError: it is none that requests go to.
     """
-    url = request.url
-    if url.scheme not in {"http", "https"}:
+    parsed = httpx.URL(url)
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ValueError("its address is not of the form https://host/path")
-    if url.port is not None and not 0 < url.port <= LAST_PORT:
+    if parsed.port is not None and not 0 < parsed.port <= LAST_PORT:
         raise ValueError(f"its address has no port from 1 to {LAST_PORT}")
-    if not all(value.isprintable() for value in request.headers.values()):
-        raise ValueError("a header, perhaps a token, has a line break or a control character in it")
+    whole = httpcore.URL(scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path)
+    return _Target(whole, parsed.netloc)
+
+
+def _written(host: bytes, headers: Mapping[str, str], body: bytes) -> list[tuple[bytes, bytes]]:
+    """Write down the headers.
+
+    Raises:
+        ValueError: one cannot be; without repeating it, as it may be a token.
+    """
+    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+        raise ValueError("a header, perhaps a token, has a line break, a control character or an accent in it")
+    given = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+    return [(b"host", host), *_ALWAYS, *given, (b"content-length", b"%d" % len(body))]
 
 
 def _words(error: Exception) -> str:
