@@ -5,13 +5,14 @@ from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.channels.channel import Channel
 from app.clock import Clock
 from app.domain.delivery import NOTHING, Delivery, Notice
 from app.domain.partner import Partner
 from app.domain.presentation import Gate
-from app.schedule.decisions import Claim, Limits, claimed
+from app.schedule.decisions import STALE, Claim, Limits, claimed, put_back
 from app.schedule.steadiness import Steadiness
 from app.store import aspects, deliveries, presented
 from app.store.database import Database
@@ -30,18 +31,10 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What was claimed. `early` are claims of EVSEs that reconcile is about to compute anew: not to be said now.
-
-    `probing`: it is one claim, and the lane is held for as long as it takes.
-    """
+    """What was claimed. `probing`: it is one claim at the most, and the lane is held for as long as it takes."""
 
     ready: list[Ready] = []
-    early: list[Claim] = []
     probing: bool = False
-
-    @property
-    def claims(self) -> list[Claim]:
-        return [one.claim for one in self.ready] + self.early
 
 
 class Claimer:
@@ -62,65 +55,72 @@ class Claimer:
                 connection, partner, self._clock.now(), self._limits.lease, announces=self._channel.announces
             )
 
-    async def backlog(self, partner: Partner, enough: int) -> int:
+    async def backlog(self, connection: AsyncConnection, partner: Partner, enough: int) -> int:
         """How much is due and free at `partner`, counted up to `enough`."""
-        async with self._database.read() as connection:
-            return await deliveries.backlog(connection, partner, self._clock.now(), self._limits.lease, enough)
+        return await deliveries.backlog(connection, partner, self._clock.now(), self._limits.lease, enough)
 
-    async def claim(self, partner: Partner, room: int, busy: Collection[int]) -> Taken | None:
+    async def claim(
+        self, connection: AsyncConnection, partner: Partner, room: int, busy: Collection[int]
+    ) -> Taken | None:
         """Claim up to `room` rows, none about the EVSEs that are `busy`; `None` where another replica has the lane.
+
+        In the transaction that `connection` is in: nothing may be said of it before that is committed.
 
         An exclusive lane is held from the first claim on. Any other is held for a probe: of many replicas one finds
         out for all whether a partner that failed is back.
         """
         probing = not self._channel.lane.exclusive and partner.failures > 0
-        async with self._database.write() as connection:
-            at, ticked = self._clock.now(), self._clock.monotonic()
-            steady_since = self._steadiness.since(at)
-            if (self._channel.lane.exclusive or probing) and not await deliveries.take_lane(
-                connection, partner.id, self._token, at, self._limits.lease
-            ):
-                return None
+        at, ticked = self._clock.now(), self._clock.monotonic()
+        steady_since = self._steadiness.since(at)
+        if (self._channel.lane.exclusive or probing) and not await deliveries.take_lane(
+            connection, partner.id, self._token, at, self._limits.lease
+        ):
+            return None
 
-            def take(row: Delivery) -> Delivery:
-                return claimed(row, uuid.uuid4().hex, at, self._limits)
+        def take(row: Delivery) -> Delivery:
+            return claimed(row, uuid.uuid4().hex, at, self._limits)
 
-            limit = 1 if probing else room  # it may have begun to fail since the room was counted
-            rows = await deliveries.claim(
-                connection,
-                partner,
-                at,
-                limit,
-                self._limits.lease,
-                take,
-                busy,
-                probing=partner.failures > 0,
-                announces=self._channel.announces,
-            )
-            if not rows:
-                if probing:
-                    await deliveries.release_lane(connection, partner.id, self._token)
-                return Taken()
-            truths = await presented.truths(
-                connection, [row.evse for row in rows], with_locations=self._channel.needs_locations
-            )
-            known = await aspects.known(connection, rows) if self._channel.announces else {}
-            in_use: set[str | None] = set()
-            if self._channel.knows_evse_ids_only:
-                # What is gone may have left its EVSE ID to another EVSE: to say that it is gone would hide that one.
-                gone = [one.evse.evse_id for one in truths.values() if isinstance(one.shown.presentation.what, Gate)]
-                heirs = await presented.in_production(connection, [one for one in gone if one is not None])
-                in_use = {one.evse_id for one in heirs if partner.audience.includes(one)}
-        taken = Taken([], [], probing)
+        limit = 1 if probing else room  # it may have begun to fail since the room was counted
+        rows = await deliveries.claim(
+            connection,
+            partner,
+            at,
+            limit,
+            self._limits.lease,
+            take,
+            busy,
+            probing=partner.failures > 0,
+            announces=self._channel.announces,
+        )
+        if not rows:
+            if probing:
+                await deliveries.release_lane(connection, partner.id, self._token)
+            return Taken()
+        truths = await presented.truths(
+            connection, [row.evse for row in rows], with_locations=self._channel.needs_locations
+        )
+        known = await aspects.known(connection, rows) if self._channel.announces else {}
+        in_use: set[str | None] = set()
+        if self._channel.knows_evse_ids_only:
+            # What is gone may have left its EVSE ID to another EVSE: to say that it is gone would hide that one.
+            gone = [one.evse.evse_id for one in truths.values() if isinstance(one.shown.presentation.what, Gate)]
+            heirs = await presented.in_production(connection, [one for one in gone if one is not None])
+            in_use = {one.evse_id for one in heirs if partner.audience.includes(one)}
+        taken = Taken([], probing)
+        early: list[Delivery] = []
         for row in rows:
             truth = truths[row.evse]
             claim = Claim(row, at, steady_since)
             if truth.shown.recheck_at is not None and truth.shown.recheck_at <= at:
-                taken.early.append(claim)  # reconcile has not seen the latest: what we would say is about to be wrong
+                # Reconcile has not seen the latest: what we would say is about to be wrong.
+                early.append(put_back(row, claim, at + STALE) or row)
             else:
                 notice = truth.notice(row.aspect, known.get(row.evse, NOTHING))
                 succeeded = isinstance(notice.presentation.what, Gate) and notice.evse.evse_id in in_use
                 taken.ready.append(Ready(claim, _as_shared(notice, partner), succeeded, ticked))
+        await deliveries.replace(connection, early)
+        if probing and not taken.ready:
+            await deliveries.release_lane(connection, partner.id, self._token)
         return taken
 
     async def release(self, partner: Partner) -> None:

@@ -15,6 +15,7 @@ from app.domain.partner import Partner
 
 #: After the first rejection that may be a passing one; six times as long after each further one.
 _SOON: Final = timedelta(seconds=10)
+STALE: Final = timedelta(milliseconds=50)  #: when to look again at what reconcile is about to change
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

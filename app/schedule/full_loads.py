@@ -52,14 +52,18 @@ class FullLoads:
         self._steadiness = Steadiness(clock)
         self._looked_at: float | None = None
 
-    async def is_due(self) -> bool:
-        """Tell whether there is something to do; looks once a second at most."""
-        now = self._clock.monotonic()
+    @property
+    def waits(self) -> bool:
+        """Whether it is time to look for something to do, as it is once a second at most."""
         if not isinstance(self._connection, Replaces):
             return False
-        if self._looked_at is not None and now < self._looked_at + _LOOK:
+        return self._looked_at is None or self._clock.monotonic() >= self._looked_at + _LOOK
+
+    async def is_due(self) -> bool:
+        """Tell whether there is something to do, if it is time to look."""
+        if not isinstance(self._connection, Replaces) or not self.waits:
             return False
-        self._looked_at = now
+        self._looked_at = self._clock.monotonic()
         async with self._database.read() as connection:
             load = await full_loads.find(connection, self._partner.id)
         at, daily = self._clock.now(), self._connection.daily

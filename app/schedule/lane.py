@@ -1,13 +1,18 @@
-"""One partner's lane: claims what is due, says it, settles what came of it. Slow partners only ever slow themselves."""
+"""One partner's lane: claims what is due, says it, settles what came of it. Slow partners only ever slow themselves.
+
+What came of claims is settled in the transaction that claims what takes their place. Which claims those are is asked
+once it is open: the longer it has to wait for others who write, the more answers it settles, and the more it claims.
+"""
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.channels.channel import Bundles, Channel, Connection, Means
 from app.clock import Clock
@@ -61,12 +66,12 @@ class PartnerLane:
         self._token = uuid.uuid4().hex
         self._claimer = Claimer(database, clock, limits, channel, self._token)
         self._full_loads = FullLoads(partner, self._connection, database, clock, limits, self._token)
-        self._wake = asyncio.Event()
+        self._wake = asyncio.Event()  #: something may be owed, or an answer has come
         self._sending: set[asyncio.Task[list[Done | Claim]]] = set()
         #: The EVSEs they are about. Not left to the leases alone: where a clock steps ahead, or a machine slept, those
         #: are over at once, while the requests go on.
         self._busy: set[int] = set()
-        self._began = 0.0  #: on the monotonic clock, when we last began to claim with nothing under way
+        self._began = 0.0  #: on the monotonic clock, when we last began to claim what is under way
         self._probe: Claim | None = None  #: what finds out whether a failing partner is back; we hold its lane for it
         self._stood_at = 0.0  #: on the monotonic clock, when we last stored how the partner stands
         self._task: asyncio.Task[None] | None = None
@@ -102,38 +107,36 @@ class PartnerLane:
                 log.exception("a lane stumbled and goes on", partner=self.partner.name)
                 await self._rest(_IDLE)
         while self._sending:
-            finished, self._sending = await asyncio.wait(self._sending)
-            await self._store([one for task in finished for one in task.result()])
+            await asyncio.wait(self._sending)
+            await self._settle(claiming=False)
         if self._lane.exclusive or self._probe is not None:
             with contextlib.suppress(Exception):
                 await self._claimer.release(self.partner)
 
     async def _turn(self) -> None:
         self._wake.clear()
-        room = self._room()
-        if room > 0 and not self._sending and await self._load():
+        if any(one.done() for one in self._sending):
+            # Where it is time to look whether a load is due, nothing may be under way.
+            claiming = not self._full_loads.waits
+            taken = await self._settle(claiming=claiming)
+            if not claiming:
+                return
+        elif not self._sending and self._room(self.partner, 0) > 0 and await self._load():
             return
-        if not self._sending:
-            self._began = self._clock.monotonic()
-        taken = await self._claim(room) if room > 0 else Taken()
+        else:
+            taken = await self._look()
         for ready in self._in_requests(taken.ready if taken is not None else []):
-            self._busy.update(one.claim.delivery.evse for one in ready)
-            self._sending.add(asyncio.create_task(self._teller.say(ready)))
-        if not self._sending:
+            self._say(ready)
+        if self._sending:
+            await self._rest(_IDLE)
+        else:
             await self._rest(_IDLE if taken is None else await self._until_due())
-            return
-        # Woken by an answer, or by something new to claim while there is room.
-        waiting = asyncio.create_task(self._wake.wait())
-        tasks: set[asyncio.Task[object]] = {*self._sending} if self._room() <= 0 else {*self._sending, waiting}
-        await asyncio.wait(tasks, timeout=_IDLE, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        finished = {task for task in self._sending if task.done()}
-        self._sending -= finished
-        done = [one for task in finished for one in task.result()]
-        await self._store(done)
-        if self._bundling is not None and done:
-            said = [one.outcome for one in done if isinstance(one, Done) and one.attempt is not None]
-            self._bundling.learn(said, self._clock.monotonic() - self._began)
+
+    def _say(self, ready: Sequence[Ready]) -> None:
+        self._busy.update(one.claim.delivery.evse for one in ready)
+        saying = asyncio.create_task(self._teller.say(ready))
+        saying.add_done_callback(lambda _: self._wake.set())
+        self._sending.add(saying)
 
     async def _load(self) -> bool:
         """Make a full load if one is due; tell whether anything was asked of the partner."""
@@ -155,63 +158,100 @@ class PartnerLane:
             return [[one] for one in ready]
         return [ready] if ready else []
 
-    def _room(self) -> int:
-        if self._closing or is_held(self.partner, self._clock.now(), self._limits):
+    def _room(self, partner: Partner, under_way: int) -> int:
+        if self._closing or is_held(partner, self._clock.now(), self._limits):
             return 0
         # After a failure one request probes whether the partner is back; its success frees everything.
-        capacity = 1 if self.partner.failures else self._lane.in_flight
-        return capacity - len(self._sending)
+        capacity = 1 if partner.failures else self._lane.in_flight
+        return capacity - under_way
 
-    async def _claim(self, room: int) -> Taken | None:
-        # A look without a transaction first: an idle partner must not cost a write.
+    async def _look(self) -> Taken | None:
+        """Claim what is due, with a look first and without a transaction: an idle partner must not cost a write."""
+        if self._room(self.partner, len(self._sending)) <= 0:
+            return Taken()
         due = await self._claimer.next_due(self.partner)
         if due is None or due > self._clock.now():
             if self._bundling is not None:
                 self._bundling.idle()
             return Taken()
-        if self._bundling is not None and not self.partner.failures:
-            backlog = await self._claimer.backlog(self.partner, self._bundling.enough)
-            room = self._bundling.size(backlog, self._clock.monotonic())
-        taken = await self._claimer.claim(self.partner, room, self._busy)
-        if taken is not None:
-            if taken.probing:
-                (self._probe,) = taken.claims
-            await self._store(taken.early)
+        if not self._sending:
+            self._began = self._clock.monotonic()
+        async with self._database.write() as connection:
+            taken = await self._claim(connection, self.partner, len(self._sending), self._busy)
+        self._hold(taken)
         return taken
 
-    async def _store(self, finished: Sequence[Done | Claim]) -> None:
-        """Store what came of claims, together; tried until it works, for an answer must not be lost.
+    async def _claim(
+        self, connection: AsyncConnection, partner: Partner, under_way: int, busy: Collection[int]
+    ) -> Taken | None:
+        room = self._room(partner, under_way)
+        if room > 0 and self._bundling is not None and not partner.failures:
+            backlog = await self._claimer.backlog(connection, partner, self._bundling.enough)
+            if backlog == 0:
+                self._bundling.idle()
+            room = self._bundling.size(backlog, self._clock.monotonic())
+        return await self._claimer.claim(connection, partner, room, busy) if room > 0 else Taken()
 
-        While stopping only for a while: after that the rows count as suspect, which loses nothing either.
+    async def _settle(self, *, claiming: bool) -> Taken | None:
+        """Store what came of requests that are through, together, and claim what takes their place if `claiming`.
+
+        Tried until it works, for an answer must not be lost. While stopping only for a while: after that the rows count
+        as suspect, which loses nothing either.
         """
-        if not finished:
-            return
-        by_key = {(one.claim if isinstance(one, Done) else one).key: one for one in finished}
         began = self._clock.monotonic()
         while True:
             try:
-                await self._commit(by_key)
-                self._busy -= {evse for _, evse, _ in by_key}
+                return await self._settled(claiming=claiming)
             except Exception:
                 if self._closing and self._clock.monotonic() - began > _LAST_TRIES:
                     log.exception("outcomes are given up; they count as unknown", partner=self.partner.name)
-                    return
+                    self._sending = {one for one in self._sending if not one.done()}
+                    return Taken()
                 log.exception("outcomes could not be stored and are tried again", partner=self.partner.name)
+                claiming = False  # whatever comes of that, it must not keep them from being stored
                 await asyncio.sleep(_IDLE)
-            else:
-                return
 
-    async def _commit(self, finished: Finished) -> None:
-        giving_back = self._token if self._probe is not None and self._probe.key in finished else None
-        stands = await settle(
-            self._database, self._clock, self._limits, self.partner.id, finished, giving_back=giving_back
-        )
+    async def _settled(self, *, claiming: bool) -> Taken | None:
+        taken: Taken | None = Taken()
+        async with self._database.write() as connection:
+            through = {one for one in self._sending if one.done()}
+            finished = {one.key: one for task in through for one in self._result(task)}
+            free = {evse for _, evse, _ in finished}
+            giving_back = self._token if self._probe is not None and self._probe.key in finished else None
+            stands = await settle(
+                connection, self._clock.now(), self._limits, self.partner.id, finished, giving_back=giving_back
+            )
+            began = self._clock.monotonic()
+            self._learn(finished.values(), began)
+            if claiming and stands is not None:
+                under_way = len(self._sending) - len(through)
+                taken = await self._claim(connection, self._standing(stands), under_way, self._busy - free)
+        self._sending -= through
+        self._busy -= free
+        self._began = began
         self._measure(finished)
         if giving_back is not None:
             self._probe = None
-        if stands is None:
-            return
-        self._stand(stands)
+        if stands is not None:
+            self._stand(stands)
+        self._hold(taken)
+        return taken
+
+    def _result(self, said: "asyncio.Task[list[Done | Claim]]") -> list[Done | Claim]:
+        if said.cancelled() or (failure := said.exception()) is None:
+            return [] if said.cancelled() else said.result()
+        log.error("a claim came to nothing, and runs out", partner=self.partner.name, exc_info=failure)
+        return []
+
+    def _learn(self, finished: Iterable[Done | Claim], now: float) -> None:
+        if self._bundling is not None:
+            said = [one.outcome for one in finished if isinstance(one, Done) and one.attempt is not None]
+            self._bundling.learn(said, now - self._began)
+
+    def _hold(self, taken: Taken | None) -> None:
+        """Note what we hold the lane for, now that it is ours."""
+        if taken is not None and taken.probing and taken.ready:
+            self._probe = taken.ready[0].claim
 
     def _measure(self, finished: Finished) -> None:
         for one in finished.values():
@@ -230,9 +270,12 @@ class PartnerLane:
         self._stands(stands)
 
     def _stands(self, current: Partner) -> None:
+        self.partner = self._standing(current)
+
+    def _standing(self, current: Partner) -> Partner:
         # Only how it stands: a lane goes on with the configuration that it has a connection for.
         fields = {name: getattr(current, name) for name in partners.STANDING}
-        self.partner = msgspec.structs.replace(self.partner, **fields)
+        return msgspec.structs.replace(self.partner, **fields)
 
     async def _until_due(self) -> float:
         """Seconds until something can be claimed, if nobody calls before."""

@@ -101,7 +101,7 @@ async def claim(
             await doubt_siblings(connection, [one.key for one in rows if one.in_flight], at)
         taken = [take(one) for one in rows]
         if taken:
-            await connection.execute(_replace, [_keyed(one) for one in taken])
+            await replace(connection, taken)
             break
     return taken
 
@@ -121,9 +121,13 @@ async def settle(
     order = (_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
     rows = (await connection.execute(select(_delivery).where(which).order_by(*order).with_for_update())).mappings()
     found = [one for one in map(delivery_from, rows) if one.key in wanted]
-    decided = [new for one in found if (new := decide(one)) is not None]
-    if decided:
-        await connection.execute(_replace, [_keyed(one) for one in decided])
+    await replace(connection, [new for one in found if (new := decide(one)) is not None])
+
+
+async def replace(connection: AsyncConnection, rows: Sequence[Delivery]) -> None:
+    """Store these rows, which the transaction has locked, as they are here."""
+    if rows:
+        await connection.execute(_replace, [_keyed(one) for one in rows])
 
 
 async def log(connection: AsyncConnection, attempts: Sequence[Attempt]) -> None:

@@ -78,7 +78,9 @@ async def test_reconcile_and_a_location_that_was_told_anew_do_not_deadlock(
 
     async def settled() -> None:
         await promised.wait()
-        await settle(database, clock, LIMITS, second.partner, {second.key: disturbing}, giving_back=None)
+        async with database.write() as connection:
+            finished = {second.key: disturbing}
+            await settle(connection, clock.now(), LIMITS, second.partner, finished, giving_back=None)
 
     await asyncio.gather(reconcile(), settled())
     owed = {row["evse"]: row["next_at"] is not None for row in await stored(database, "delivery")}
