@@ -13,6 +13,8 @@ import httpcore
 import httpx
 import msgspec
 
+from app.channels.streams import Network
+
 KEEP_ALIVE_SECONDS: Final = 90.0
 _SWEEP_SECONDS: Final = 10.0  #: between looks for connections that the partner has closed, or that are kept too long
 
@@ -39,6 +41,7 @@ class Connections:
     def __init__(self, context: ssl.SSLContext, *, at_most: int) -> None:
         self._context = context
         self._at_most = at_most
+        self._network = Network()
         self._idle: list[httpcore.AsyncHTTPConnection] = []
         self._swept_at = time.monotonic()
 
@@ -86,7 +89,7 @@ class Connections:
             if latest.can_handle_request(origin) and not latest.has_expired():
                 return latest
             await latest.aclose()
-        return httpcore.AsyncHTTPConnection(origin, self._context, KEEP_ALIVE_SECONDS)
+        return httpcore.AsyncHTTPConnection(origin, self._context, KEEP_ALIVE_SECONDS, network_backend=self._network)
 
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept_at < _SWEEP_SECONDS:
