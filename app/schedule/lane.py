@@ -7,7 +7,7 @@ once it is open: the longer it has to wait for others who write, the more answer
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import msgspec
@@ -19,9 +19,10 @@ from app.clock import Clock
 from app.domain.partner import Partner
 from app.observing.measures import UNMEASURED, Measures
 from app.schedule.bundling import Bundling
-from app.schedule.claiming import Claimer, Ready, Taken
+from app.schedule.claiming import Claimer, Taken
 from app.schedule.decisions import Claim, Limits, is_held
 from app.schedule.full_loads import FullLoads
+from app.schedule.requests import Requests
 from app.schedule.settling import Done, Finished, settle
 from app.schedule.telling import Teller
 from app.store import partners
@@ -29,6 +30,7 @@ from app.store.database import Database
 
 _IDLE: Final = 1.0  #: seconds between looks when nobody calls
 _LAST_TRIES: Final = 5.0  #: seconds that a stopping lane goes on trying to store what it was answered
+_LINGER: Final = 0.05  #: seconds that an answer may wait for others to be settled with it
 _SOONEST: Final = 0.005  #: seconds; a row that is due may be locked for as long as its transaction takes
 
 log = structlog.get_logger(__name__)
@@ -57,7 +59,6 @@ class PartnerLane:
         self._clock = clock
         self._limits = limits
         self._measures = measures
-        self._teller = Teller(partner.name, self._connection, clock, limits)
         self._bundling = (
             Bundling(self._connection.largest_bundle)
             if channel.lane.exclusive and isinstance(self._connection, Bundles)
@@ -67,10 +68,11 @@ class PartnerLane:
         self._claimer = Claimer(database, clock, limits, channel, self._token)
         self._full_loads = FullLoads(partner, self._connection, database, clock, limits, self._token)
         self._wake = asyncio.Event()  #: something may be owed, or an answer has come
-        self._sending: set[asyncio.Task[list[Done | Claim]]] = set()
-        #: The EVSEs they are about. Not left to the leases alone: where a clock steps ahead, or a machine slept, those
-        #: are over at once, while the requests go on.
-        self._busy: set[int] = set()
+        self._news = asyncio.Event()  #: the former
+        self._more = False  #: whether more may be due than there was room for
+        teller = Teller(partner.name, self._connection, clock, limits)
+        self._requests = Requests(teller, clock, channel.lane.in_flight, self._wake.set)
+        self._together = False  #: whether what was claimed last goes into one request
         self._began = 0.0  #: on the monotonic clock, when we last began to claim what is under way
         self._probe: Claim | None = None  #: what finds out whether a failing partner is back; we hold its lane for it
         self._stood_at = 0.0  #: on the monotonic clock, when we last stored how the partner stands
@@ -83,6 +85,7 @@ class PartnerLane:
 
     def wake(self) -> None:
         """Something may be owed to this partner."""
+        self._news.set()
         self._wake.set()
 
     def observe(self, current: Partner, read_at: float) -> None:
@@ -94,6 +97,7 @@ class PartnerLane:
         """Claim nothing more, wait for what is under way, store what came of it."""
         self._closing = True
         self._full_loads.closing = True
+        self._requests.closing = True
         self._wake.set()
         if self._task is not None:
             await self._task
@@ -106,8 +110,9 @@ class PartnerLane:
             except Exception:
                 log.exception("a lane stumbled and goes on", partner=self.partner.name)
                 await self._rest(_IDLE)
-        while self._sending:
-            await asyncio.wait(self._sending)
+        while self._requests.count or self._requests.through:
+            if self._requests.under_way:
+                await asyncio.wait(self._requests.under_way)
             await self._settle(claiming=False)
         if self._lane.exclusive or self._probe is not None:
             with contextlib.suppress(Exception):
@@ -115,28 +120,26 @@ class PartnerLane:
 
     async def _turn(self) -> None:
         self._wake.clear()
-        if any(one.done() for one in self._sending):
-            # Where it is time to look whether a load is due, nothing may be under way.
-            claiming = not self._full_loads.waits
-            taken = await self._settle(claiming=claiming)
-            if not claiming:
-                return
-        elif not self._sending and self._room(self.partner, 0) > 0 and await self._load():
+        if self._requests.through:
+            await self._linger()
+            taken = await self._settle(claiming=True)
+        elif self._requests.count == 0 and self._is_open(self.partner) and await self._load():
             return
         else:
             taken = await self._look()
-        for ready in self._in_requests(taken.ready if taken is not None else []):
-            self._say(ready)
-        if self._sending:
+        ready = taken.ready if taken is not None else []
+        self._requests.make([ready] if ready and self._together else [[one] for one in ready])
+        if self._requests.count:
             await self._rest(_IDLE)
-        else:
+        elif not (self._full_loads.waits and self._is_open(self.partner)):
             await self._rest(_IDLE if taken is None else await self._until_due())
 
-    def _say(self, ready: Sequence[Ready]) -> None:
-        self._busy.update(one.claim.delivery.evse for one in ready)
-        saying = asyncio.create_task(self._teller.say(ready))
-        saying.add_done_callback(lambda _: self._wake.set())
-        self._sending.add(saying)
+    async def _linger(self) -> None:
+        """Let more answers come while nobody waits for us, as the more are settled at once the less it costs."""
+        hurried = self._more and not self._requests.waiting
+        if not hurried and self._requests.going_well and not self._closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), _LINGER)
 
     async def _load(self) -> bool:
         """Make a full load if one is due; tell whether anything was asked of the partner."""
@@ -153,44 +156,50 @@ class PartnerLane:
         self._stand(stands)
         return True
 
-    def _in_requests(self, ready: list[Ready]) -> list[list[Ready]]:
-        if self._bundling is None:
-            return [[one] for one in ready]
-        return [ready] if ready else []
+    def _is_open(self, partner: Partner) -> bool:
+        return not self._closing and not is_held(partner, self._clock.now(), self._limits)
 
-    def _room(self, partner: Partner, under_way: int) -> int:
-        if self._closing or is_held(partner, self._clock.now(), self._limits):
+    def _room(self, partner: Partner) -> int:
+        if not self._is_open(partner) or self._full_loads.waits:  # nothing may be under way when that is looked at
             return 0
         # After a failure one request probes whether the partner is back; its success frees everything.
-        capacity = 1 if partner.failures else self._lane.in_flight
-        return capacity - under_way
+        capacity = 1 if partner.failures else self._lane.in_flight + self._requests.ahead
+        return capacity - self._requests.count
 
     async def _look(self) -> Taken | None:
         """Claim what is due, with a look first and without a transaction: an idle partner must not cost a write."""
-        if self._room(self.partner, len(self._sending)) <= 0:
+        if self._room(self.partner) <= 0:
             return Taken()
+        self._news.clear()
         due = await self._claimer.next_due(self.partner)
         if due is None or due > self._clock.now():
             if self._bundling is not None:
                 self._bundling.idle()
             return Taken()
-        if not self._sending:
+        if self._requests.count == 0:
             self._began = self._clock.monotonic()
         async with self._database.write() as connection:
-            taken = await self._claim(connection, self.partner, len(self._sending), self._busy)
+            taken = await self._claim(connection, self.partner, self._requests.busy)
         self._hold(taken)
         return taken
 
-    async def _claim(
-        self, connection: AsyncConnection, partner: Partner, under_way: int, busy: Collection[int]
-    ) -> Taken | None:
-        room = self._room(partner, under_way)
+    async def _claim(self, connection: AsyncConnection, partner: Partner, busy: Collection[int]) -> Taken | None:
+        room = self._room(partner)
+        self._together = False
         if room > 0 and self._bundling is not None and not partner.failures:
             backlog = await self._claimer.backlog(connection, partner, self._bundling.enough)
             if backlog == 0:
                 self._bundling.idle()
-            room = self._bundling.size(backlog, self._clock.monotonic())
-        return await self._claimer.claim(connection, partner, room, busy) if room > 0 else Taken()
+            size = self._bundling.size(backlog, self._clock.monotonic())
+            if size > 1:
+                self._together = True
+                room = size if self._requests.count == 0 else 0
+        if room <= 0:
+            return Taken()
+        self._news.clear()
+        taken = await self._claimer.claim(connection, partner, room, busy)
+        self._more = taken is not None and len(taken.ready) >= room
+        return taken
 
     async def _settle(self, *, claiming: bool) -> Taken | None:
         """Store what came of requests that are through, together, and claim what takes their place if `claiming`.
@@ -205,7 +214,7 @@ class PartnerLane:
             except Exception:
                 if self._closing and self._clock.monotonic() - began > _LAST_TRIES:
                     log.exception("outcomes are given up; they count as unknown", partner=self.partner.name)
-                    self._sending = {one for one in self._sending if not one.done()}
+                    self._requests.through.clear()
                     return Taken()
                 log.exception("outcomes could not be stored and are tried again", partner=self.partner.name)
                 claiming = False  # whatever comes of that, it must not keep them from being stored
@@ -214,20 +223,19 @@ class PartnerLane:
     async def _settled(self, *, claiming: bool) -> Taken | None:
         taken: Taken | None = Taken()
         async with self._database.write() as connection:
-            through = {one for one in self._sending if one.done()}
-            finished = {one.key: one for task in through for one in self._result(task)}
-            free = {evse for _, evse, _ in finished}
+            self._requests.take_back()
+            through = list(self._requests.through)
+            finished = {one.key: one for one in through}
             giving_back = self._token if self._probe is not None and self._probe.key in finished else None
             stands = await settle(
                 connection, self._clock.now(), self._limits, self.partner.id, finished, giving_back=giving_back
             )
             began = self._clock.monotonic()
-            self._learn(finished.values(), began)
+            self._learn(through, began)
             if claiming and stands is not None:
-                under_way = len(self._sending) - len(through)
-                taken = await self._claim(connection, self._standing(stands), under_way, self._busy - free)
-        self._sending -= through
-        self._busy -= free
+                busy = self._requests.busy - {evse for _, evse, _ in finished}
+                taken = await self._claim(connection, self._standing(stands), busy)
+        self._requests.settled(through)
         self._began = began
         self._measure(finished)
         if giving_back is not None:
@@ -237,16 +245,13 @@ class PartnerLane:
         self._hold(taken)
         return taken
 
-    def _result(self, said: "asyncio.Task[list[Done | Claim]]") -> list[Done | Claim]:
-        if said.cancelled() or (failure := said.exception()) is None:
-            return [] if said.cancelled() else said.result()
-        log.error("a claim came to nothing, and runs out", partner=self.partner.name, exc_info=failure)
-        return []
-
-    def _learn(self, finished: Iterable[Done | Claim], now: float) -> None:
-        if self._bundling is not None:
-            said = [one.outcome for one in finished if isinstance(one, Done) and one.attempt is not None]
-            self._bundling.learn(said, now - self._began)
+    def _learn(self, through: Iterable[Done | Claim], now: float) -> None:
+        said = [one.outcome for one in through if isinstance(one, Done) and one.attempt is not None]
+        if self._bundling is None or not said:
+            return
+        requests = [said] if self._together else [[one] for one in said]
+        for outcomes in requests:
+            self._bundling.learn(outcomes, (now - self._began) / len(requests))
 
     def _hold(self, taken: Taken | None) -> None:
         """Note what we hold the lane for, now that it is ours."""

@@ -201,7 +201,7 @@ class Rig:
         """Stop as a killed process does: what is under way comes to no end, and nothing more is stored."""
         await self._mortal.die()
         lanes = list(self.dispatcher._lanes.values())
-        doomed = [task for lane in lanes for task in (lane._task, *lane._sending) if task is not None]
+        doomed = [task for lane in lanes for task in (lane._task, *lane._requests.under_way) if task is not None]
         doomed += self.dispatcher._stopping
         if self.dispatcher._task is not None:
             doomed.append(self.dispatcher._task)
