@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import bindparam
+
 from app.clock import SystemClock
 from app.domain.api_key import ApiKey, digest_of, new_key
 from app.domain.evse import Evse
@@ -99,8 +101,8 @@ async def look_again(url: str, at: dict[int, datetime]) -> None:
     database = Database(url)
     try:
         async with database.write() as connection:
-            for evse, when in at.items():
-                await connection.execute(presented.update().where(presented.c.evse == evse).values(recheck_at=when))
+            marking = presented.update().where(presented.c.evse == bindparam("key")).values(recheck_at=bindparam("at"))
+            await connection.execute(marking, [{"key": evse, "at": when} for evse, when in at.items()])
     finally:
         await database.close()
 

@@ -19,8 +19,8 @@ from app.schedule.decisions import Claim
 from app.schedule.settling import Done
 from app.schedule.telling import Teller
 
-_MOMENT: Final = 0.25  #: seconds that what is claimed may wait
-_MOST: Final = 32  #: requests that may wait
+_MOMENT: Final = 0.5  #: seconds that what is claimed may wait
+_MOST: Final = 64  #: requests that may wait
 _WEIGHT: Final = 0.2  #: of the latest request in what one is expected to take
 
 log = structlog.get_logger(__name__)

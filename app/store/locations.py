@@ -24,7 +24,9 @@ async def of_evses(connection: AsyncConnection, evses: Iterable[Evse]) -> dict[t
     # Column by column, as SQLite finds nothing through an index by several at once; what came along is left out again.
     countries, parties, ids = ({key[place] for key in keys} for place in range(3))
     at = (_location.c.country.in_(countries), _location.c.party.in_(parties), _location.c.location.in_(ids))
-    rows = (await connection.execute(select(_location).where(*at))).mappings()
+    rows = (await connection.execute(select(_location).where(*at))).mappings().all()
+    if not rows:
+        return {}
     stands = (_evse.c.country, _evse.c.party, _evse.c.location)
     latest = (
         select(*stands, func.max(_presented.c.last_updated))

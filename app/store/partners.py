@@ -1,7 +1,7 @@
 """The partners: few rows, changed rarely, so each change is a short transaction of its own."""
 
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +22,7 @@ _audit = metadata.tables["audit"]
 
 #: What its own outcomes change of a partner; everything else is changed by people.
 STANDING: Final = ("failures", "refused", "failed_at", "hold_until", "last_error", "last_success_at")
+_FRESH: Final = timedelta(seconds=1)
 
 
 async def add(connection: AsyncConnection, secrets: Secrets, new: Partner, actor: str) -> Partner:
@@ -142,10 +143,18 @@ async def set_standing(
         return None
     old = _partner_from(row, None)
     new = decide(old)
-    if new != old:
+    if new != old and not _is_as_good(old, new):
         standing = {name: getattr(new, name) for name in STANDING}
         await connection.execute(update(_partner).where(_partner.c.id == partner).values(standing))
     return new
+
+
+def _is_as_good(old: Partner, new: Partner) -> bool:
+    """Tell whether nothing changed but by less than a second when it last succeeded, which is not worth a write."""
+    if old.last_success_at is None or new.last_success_at is None:
+        return False
+    later = new.last_success_at - old.last_success_at
+    return timedelta() <= later < _FRESH and msgspec.structs.replace(new, last_success_at=old.last_success_at) == old
 
 
 async def remove(connection: AsyncConnection, name: str, at: datetime, actor: str) -> None:
