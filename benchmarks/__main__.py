@@ -1,6 +1,8 @@
 """`python -m benchmarks`: run the scenarios and write down what came of them."""
 
 import shutil
+import signal
+import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
@@ -158,4 +160,6 @@ def _show(console: Console, lines: Sequence[Line]) -> None:
 
 
 if __name__ == "__main__":
+    # However it is ended, nothing that it started goes on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     main()
