@@ -52,7 +52,9 @@ async def change(
     else:
         values = ", ".join(f"{name} = new.{_cast(table.c[name])}" for name in names)
         new = _unnested(table, [*names, key])
-        statement = f"UPDATE {table.name} SET {values} FROM {new} WHERE {table.name}.{key} = new.{key}"  # noqa: S608
+        # The keys once more by themselves, or all of the table may be read to join it with them.
+        its = f"{table.name}.{key} = new.{key} AND {table.name}.{key} = ANY(${len(names) + 1})"
+        statement = f"UPDATE {table.name} SET {values} FROM {new} WHERE {its}"  # noqa: S608
         await connection.exec_driver_sql(statement, _columns(rows))
 
 

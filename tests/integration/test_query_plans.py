@@ -18,6 +18,7 @@ from app.domain.scope import EVERYTHING, Scope
 from app.domain.status import ActualStatus, DeploymentState, Kind
 from app.domain.temporary_status import State
 from app.domain.whole import Whole
+from app.schedule.resolving import resolve
 from app.store import (
     batched_brakes,
     cores,
@@ -133,6 +134,11 @@ async def next_due(connection: AsyncConnection, partner: Partner) -> None:
 
 async def live(connection: AsyncConnection, _partner: Partner) -> None:
     assert len(await presented.live_by_evse(connection, [7, 8], START)) == 2
+
+
+async def show(connection: AsyncConnection, _partner: Partner) -> None:
+    due = await presented.take_due(connection, START, 500)
+    await presented.write(connection, [resolve(one, START, None) for one in due])
 
 
 async def windows(connection: AsyncConnection, _partner: Partner) -> None:
@@ -376,6 +382,7 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
         "Index Cond: ((span = ",
         in_effect=InEffect(at=START - DAY),
     ),
+    (show, "presented", "(rowid=?)", "Index Cond: (evse = ANY"),  # last, as nothing is due after it
 ]
 
 
