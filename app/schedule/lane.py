@@ -138,8 +138,7 @@ class PartnerLane:
         """Let more answers come while nobody waits for us, as the more are settled at once the less it costs."""
         hurried = self._more and not self._requests.waiting
         if not hurried and self._requests.going_well and not self._closing:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _LINGER)
+            await _within(_LINGER, self._news)
 
     async def _load(self) -> bool:
         """Make a full load if one is due; tell whether anything was asked of the partner."""
@@ -295,5 +294,11 @@ class PartnerLane:
         return min(_IDLE, max((due - at).total_seconds(), _SOONEST))
 
     async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        await _within(seconds, self._wake)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    # Not `wait_for`, which before Python 3.12 may swallow that it was cancelled.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

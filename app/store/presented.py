@@ -196,15 +196,11 @@ async def truths(
     connection: AsyncConnection, ids: Collection[int], *, with_locations: bool = False
 ) -> dict[int, Truth]:
     """What is true of these EVSEs now."""
-    # Both as of one instant: an EVSE that is imported anew after it is marked to be looked at, and told once more.
-    both = select(_presented, _evse).join(_evse, _evse.c.id == _presented.c.evse)
-    rows = (await connection.execute(both.where(_presented.c.evse.in_(ids)))).mappings().all()
-    evses = {row["evse"]: evse_from(row) for row in rows}
+    shown = await shown_by_evse(connection, ids)
+    # Read after its version: an EVSE that is imported anew meanwhile is told twice, and not missed.
+    evses = await evses_by_id(connection, ids)
     locations = await of_evses(connection, evses.values()) if with_locations else {}
-    return {
-        row["evse"]: Truth(evse, shown_from(row), locations.get(evse.location_key))
-        for row, evse in zip(rows, evses.values(), strict=True)
-    }
+    return {key: Truth(evses[key], one, locations.get(evses[key].location_key)) for key, one in shown.items()}
 
 
 def _waiting(what: ColumnElement[Any]) -> Select[Any]:

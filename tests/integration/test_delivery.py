@@ -386,6 +386,7 @@ async def test_a_failure_holds_all_back_until_one_probe_gets_through(
         await plan(rig.writer, f"DE*ABC*E{number}", by=ADMIN)
     await rig.catch_up()
     await rig.quiet()
+    await failed(rig)
     assert 1 <= len(channel.said) <= 4  # those that were under way when the first of them failed
     (row,) = await stored(rig.database, "partner")
     assert row["failures"] == 1
