@@ -22,7 +22,7 @@ LAST_PORT: Final = 65535
 TRIMMED: Final = 500  #: characters of a partner's words that are kept
 _ANSWER_CUT: Final = "complete message body"  #: in what httpcore says of an answer that began
 #: Answers are small; a compressed one may unpack to anything.
-_ALWAYS: Final = ((b"accept", b"*/*"), (b"accept-encoding", b"identity"), (b"user-agent", b"evse-status-scheduler"))
+_ALWAYS: Final = {b"accept": b"*/*", b"accept-encoding": b"identity", b"user-agent": b"evse-status-scheduler"}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -183,8 +183,8 @@ def _written(host: bytes, headers: Mapping[str, str], body: bytes) -> list[tuple
     """
     if not all(value.isascii() and value.isprintable() for value in headers.values()):
         raise ValueError("a header, perhaps a token, has a line break, a control character or an accent in it")
-    given = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-    return [(b"host", host), *_ALWAYS, *given, (b"content-length", b"%d" % len(body))]
+    given = {name.lower().encode("ascii"): value.encode("ascii") for name, value in headers.items()}
+    return [(b"host", host), *(_ALWAYS | given).items(), (b"content-length", b"%d" % len(body))]
 
 
 def _words(error: Exception) -> str:
