@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from itertools import islice
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 Asked = TypeVar("Asked", bound=Hashable)
 Answer = TypeVar("Answer")
@@ -30,12 +30,17 @@ class Gathered(Generic[Asked, Answer]):
         answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(what, []).append(answer)
         if len(self._looking) < _AT_ONCE:
-            looking = asyncio.create_task(self._answer())
-            self._looking.add(looking)
-            looking.add_done_callback(self._looking.discard)
+            self._looking.add(asyncio.create_task(self._answer()))
         return await answer
 
     async def _answer(self) -> None:
+        try:
+            await self._answer_all()
+        finally:
+            # At once, and not when the task is told to be done: who asks in between would wait for nobody.
+            self._looking.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _answer_all(self) -> None:
         while self._asked:
             asked = {what: self._asked.pop(what) for what in list(islice(self._asked, _MOST))}
             found: Mapping[Asked, Answer] = {}

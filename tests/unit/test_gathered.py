@@ -119,3 +119,28 @@ async def test_who_gives_up_takes_the_answer_from_nobody():
     assert await patient == "1"
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_who_asks_in_the_very_moment_in_which_all_looks_end_is_answered():
+    looks = Looks()
+    gathered = Gathered(looks.look)
+    asking = []
+    for what in "ab":
+        asking.append(asyncio.create_task(gathered.ask(what)))
+        await settled()
+    heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def ask_once_heard() -> str | None:
+        await heard
+        return await gathered.ask("c")
+
+    asking.append(asyncio.create_task(ask_once_heard()))
+    await settled()
+
+    looks.answer(0, a="1")
+    looks.answer(1, b="2")
+    heard.set_result(None)  # in the same turn of the event loop
+    await settled()
+    assert looks.asked == [["a"], ["b"], ["c"]]
+    looks.answer(2, c="3")
+    assert await asyncio.gather(*asking) == ["1", "2", "3"]
