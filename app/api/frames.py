@@ -47,9 +47,12 @@ class Frames:
             settled = self._clock.now() - _SETTLED
             for standing in await changes.standing(connection, some):
                 evse = standing.evse.id
+                mark = some[evse]
                 frames[evse] = Telling(standing, self._channels).frame(principal)
-                if (everybody or standing.because is None) and standing.evse.updated_at < settled:
-                    self._keep(some[evse], frames[evse])
+                # Of whom it may be told goes by the mark: what was read after it may have another reason by now.
+                same = mark.because == standing.presentation.because
+                if same and (everybody or mark.because is None) and standing.evse.updated_at < settled:
+                    self._keep(mark, frames[evse])
         return [frames[mark.evse] for mark in marks if mark.evse in frames]
 
     def _keep(self, mark: Mark, frame: bytes) -> None:

@@ -147,3 +147,13 @@ async def test_no_more_is_kept_than_there_is_room_for(told: Told, monkeypatch: p
 
     assert len(told.frames._kept) == 1
     await told.everything()
+
+
+async def test_what_was_written_for_a_mark_that_was_out_of_date_by_then_is_not_kept(told: Told, admin: Client) -> None:
+    async with told._service.database.read() as connection:
+        marks = await changes.marks_of(connection, Wanted(), 0)
+        # Meanwhile, as both of them have read that the charger itself is shown:
+        await plan(admin, EVSE, "MAINTENANCE", reason="between us")
+        await told.settle()
+        assert b"between us" in b"".join(await told.frames.of(connection, marks, OPERATIONS))
+        assert b"between us" not in b"".join(await told.frames.of(connection, marks, BOOKING))
