@@ -136,7 +136,8 @@ class Reconciler:
             if not due:
                 return 0
             # Read once there is a lock: a partner that was added meanwhile has what is locked marked after us.
-            receivers = await partners.all_partners(connection)
+            # Locked before what they are owed, as by all others: a removal has a partner first, and then that.
+            receivers = await partners.all_partners(connection, kept=True)
             resolved = await self._resolved(due, at)
             while resolved:
                 count += len(due)

@@ -42,12 +42,16 @@ async def add(connection: AsyncConnection, secrets: Secrets, new: Partner, actor
     return msgspec.structs.replace(new, id=key)
 
 
-async def all_partners(connection: AsyncConnection) -> list[Partner]:
-    """Every partner without its secrets, in the order they were added.
+async def all_partners(connection: AsyncConnection, *, kept: bool = False) -> list[Partner]:
+    """Every partner without its secrets, in the order they were added; `kept`: none is removed until the commit.
 
     Without, because nobody who only asks who is told what may be stopped by secrets that cannot be read.
     """
-    rows = (await connection.execute(select(_partner).order_by(_partner.c.id))).mappings()
+    query = select(_partner).order_by(_partner.c.id)
+    if kept:
+        # As whoever refers to it: only a removal waits for that, or what changes by what it is found.
+        query = query.with_for_update(read=True, key_share=True)
+    rows = (await connection.execute(query)).mappings()
     return [_partner_from(row, None) for row in rows]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import apscheduler.schedulers.base
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
 from app.clock import Clock, SystemClock
@@ -22,7 +22,7 @@ from app.domain.temporary_status import TemporaryStatus
 from app.schedule.alarm import Alarm
 from app.schedule.reconcile import CHUNK, Reconciler
 from app.schedule.resolving import LONGEST_WAIT
-from app.store import cores, presented
+from app.store import cores, owing, partners, presented
 from app.store.commands.ending import End
 from app.store.commands.temporary_statuses import Change
 from app.store.database import Database
@@ -604,3 +604,37 @@ async def test_at_once_lies_before_anything_a_clock_may_show(database: Database,
     await register(writer)
     async with database.read() as connection:
         assert await presented.next_recheck(connection) == AT_ONCE < START - YEARS
+
+
+async def test_a_pass_and_the_removal_of_a_partner_never_wait_for_each_other(
+    postgresql_url: str, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass locks what the partner is owed, and then refers to the partner; a removal has it the other way round."""
+    database = Database(postgresql_url)
+    at = clock.now()
+    await make_fleet(database, 2, at, at)
+    await add_partner(database, clock, "app")
+    one = reconciler(database, clock)
+    await one.pass_once()
+    async with database.write() as connection:
+        await connection.execute(text("DELETE FROM delivery WHERE evse = 2"))  # as if it were new
+        await mark_due(connection, [1, 2])
+    locked = asyncio.Event()
+    lock = owing.lock
+
+    async def lock_and_wait(*args: Any) -> None:
+        await lock(*args)
+        locked.set()
+        await asyncio.sleep(0.3)
+
+    async def remove() -> None:
+        await locked.wait()
+        async with database.write() as connection:
+            await partners.remove(connection, "app", at, "test")
+
+    monkeypatch.setattr(owing, "lock", lock_and_wait)
+    async with asyncio.timeout(10):
+        await asyncio.gather(one.pass_once(), remove())
+    async with database.read() as connection:
+        assert await partners.all_partners(connection) == []
+    await database.close()
