@@ -168,7 +168,7 @@ class EventStream(ASGIResponse):
                 return
             async with self._broadcast.reading() as connection:
                 marks = await changes.marks_among(connection, wanted, chosen[begin : begin + changes.MARKS])
-                frames = await self._broadcast.frames.of(connection, marks, listener.principal)
+                frames = await self._broadcast.frames.of(connection, wanted, marks, listener.principal)
             told.update((one.evse, one.version) for one in marks)
             for data in _pieces(frames):
                 yield data
@@ -178,7 +178,7 @@ class EventStream(ASGIResponse):
         while not self._listener.ended:
             async with self._broadcast.reading() as connection:
                 marks = await changes.marks_of(connection, wanted, after)
-                frames = await self._broadcast.frames.of(connection, marks, self._listener.principal)
+                frames = await self._broadcast.frames.of(connection, wanted, marks, self._listener.principal)
             count += len(frames)
             for data in _pieces(frames):
                 yield data

@@ -12,7 +12,7 @@ from app.clock import Clock
 from app.domain.permission import sees_others
 from app.domain.principal import Principal
 from app.store import changes
-from app.store.changes import Mark
+from app.store.changes import Mark, Wanted
 
 _ROOM: Final = 128 * 1024 * 1024  #: bytes of events that are kept; of larger fleets the rest is written each time
 _SETTLED: Final = timedelta(seconds=2)  #: after which nothing carries the time of an earlier change any more
@@ -30,8 +30,10 @@ class Frames:
         self._kept: dict[int, tuple[Mark, bytes]] = {}
         self._size = 0
 
-    async def of(self, connection: AsyncConnection, marks: Sequence[Mark], principal: Principal) -> list[bytes]:
-        """The events for `principal` of EVSEs that were just found like this, in their order."""
+    async def of(
+        self, connection: AsyncConnection, wanted: Wanted, marks: Sequence[Mark], principal: Principal
+    ) -> list[bytes]:
+        """The events for `principal` of EVSEs that were just found to be `wanted` and like this, in their order."""
         kept, everybody = self._kept, sees_others(principal)
         frames = dict[int, bytes]()
         anew = []
@@ -46,6 +48,8 @@ class Frames:
             some = {mark.evse: mark for mark in anew[begin : begin + changes.PAGE]}
             settled = self._clock.now() - _SETTLED
             for standing in await changes.standing(connection, some):
+                if not wanted.covers(standing.evse):  # it was moved away since its mark was read
+                    continue
                 evse = standing.evse.id
                 mark = some[evse]
                 frames[evse] = Telling(standing, self._channels).frame(principal)

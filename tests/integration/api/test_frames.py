@@ -37,7 +37,7 @@ class Told:
     async def _by(self, frames: Frames, principal: Principal) -> list[bytes]:
         async with self._service.database.read() as connection:
             marks = await changes.marks_of(connection, Wanted(), 0)
-            return await frames.of(connection, marks, principal)
+            return await frames.of(connection, Wanted(), marks, principal)
 
     async def settle(self) -> None:
         """Compute what is due, and let it lie for a while."""
@@ -111,13 +111,13 @@ async def test_what_has_not_changed_is_not_read_again(
     monkeypatch.setattr(changes, "standing", counted)
     async with told._service.database.read() as connection:
         marks = await changes.marks_of(connection, Wanted(), 0)
-        assert b"".join(await told.frames.of(connection, marks, OPERATIONS)) == first
+        assert b"".join(await told.frames.of(connection, Wanted(), marks, OPERATIONS)) == first
         assert read == []
     await say(admin, "Charging")
     await told.settle()
     async with told._service.database.read() as connection:
         marks = await changes.marks_of(connection, Wanted(), 0)
-        await told.frames.of(connection, marks, OPERATIONS)
+        await told.frames.of(connection, Wanted(), marks, OPERATIONS)
     assert read == [marks[0].evse]
 
 
@@ -155,5 +155,16 @@ async def test_what_was_written_for_a_mark_that_was_out_of_date_by_then_is_not_k
         # Meanwhile, as both of them have read that the charger itself is shown:
         await plan(admin, EVSE, "MAINTENANCE", reason="between us")
         await told.settle()
-        assert b"between us" in b"".join(await told.frames.of(connection, marks, OPERATIONS))
-        assert b"between us" not in b"".join(await told.frames.of(connection, marks, BOOKING))
+        assert b"between us" in b"".join(await told.frames.of(connection, Wanted(), marks, OPERATIONS))
+        assert b"between us" not in b"".join(await told.frames.of(connection, Wanted(), marks, BOOKING))
+
+
+async def test_what_was_moved_away_since_its_mark_was_read_is_not_told(told: Told, admin: Client) -> None:
+    here = Wanted(location="LOC1")
+    async with told._service.database.read() as connection:
+        marks = await changes.marks_of(connection, here, 0)
+        await register(admin, OTHER, locationId="LOC2")
+        frames = await told.frames.of(connection, here, marks, OPERATIONS)
+    assert len(marks) == 2
+    assert len(frames) == 1
+    assert OTHER.encode() not in frames[0]
