@@ -78,9 +78,15 @@ class FullLoads:
 
     async def do(self) -> Partner | None:
         """Do what is due, and return how the partner stands afterwards; `None` if it was not asked anything."""
+        stands = await self._done()
+        # After one that was made there may be more to do: EVSEs were left out, or it was asked for again. While none
+        # can be made, as another replica has the lane or reconcile is busy, everything else goes on.
+        self._looked_at = self._clock.monotonic() if stands is None else None
+        return stands
+
+    async def _done(self) -> Partner | None:
         if not isinstance(self._connection, Replaces):
             return None
-        self._looked_at = None  # there may be more to do: EVSEs were left out, or it was asked for again
         if not await self._may_begin(self._connection.daily):
             return None
         loaded, messages = await self._all_there_is()

@@ -440,3 +440,35 @@ async def test_what_was_left_out_of_a_request_does_not_free_a_partner_that_asks_
         for _ in range(3):
             await rig.quiet()
     assert len(sent) <= 4
+
+
+async def test_while_another_replica_has_the_lane_it_is_not_asked_for_all_the_time(
+    rig: Rig, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+    do = FullLoads.do
+
+    async def counted(loads: FullLoads) -> Partner | None:
+        nonlocal tries
+        tries += 1
+        return await do(loads)
+
+    monkeypatch.setattr(FullLoads, "do", counted)
+    async with hubject(rig, hub) as partner:
+        async with rig.database.write() as connection:
+            await deliveries.release_lane(connection, partner.id, rig.dispatcher._lanes[partner.id]._token)
+            assert await deliveries.take_lane(connection, partner.id, "another", rig.clock.now(), LIMITS.lease)
+        await ask(rig, partner)
+        await rig.until(lambda: tries > 0)
+        await rig.quiet()
+        assert tries == 1
+
+
+async def test_news_are_told_while_one_waits_for_an_evse_to_be_looked_at(rig: Rig, hub: Hub) -> None:
+    async with hubject(rig, hub) as partner:
+        await register(rig.writer, "DE*ABC*E4")  # and nobody looks at it
+        await ask(rig, partner)
+        async with rig.database.write() as connection:
+            assert await partners.resend(connection, partner, 1, rig.clock.now())
+        await rig.until(lambda: ONE in hub.shown, within=10)
+        assert "fullLoad" not in actions(hub)
