@@ -20,6 +20,7 @@ from app.schedule.settling import Done
 from app.schedule.telling import Teller
 
 _MOMENT: Final = 0.5  #: seconds that what is claimed may wait
+_TOO_LONG: Final = 1.0  #: seconds after which it is not said any more, where a partner has just become slow
 _MOST: Final = 64  #: requests that may wait
 _WEIGHT: Final = 0.2  #: of the latest request in what one is expected to take
 
@@ -35,7 +36,7 @@ class Requests:
         self._clock = clock
         self._in_flight = in_flight
         self._notify = through
-        self._waiting: deque[list[Ready]] = deque()
+        self._waiting: deque[tuple[float, list[Ready]]] = deque()  #: since when on the monotonic clock, and what
         self.under_way: set[asyncio.Task[list[Done | Claim]]] = set()
         self.through: list[Done | Claim] = []  #: to be settled
         #: The EVSEs of all of them. Not left to the leases alone: where a clock steps ahead, or a machine slept, those
@@ -66,14 +67,14 @@ class Requests:
 
     def make(self, requests: Iterable[list[Ready]]) -> None:
         for one in requests:
-            self._waiting.append(one)
+            self._waiting.append((self._clock.monotonic(), one))
             self.busy.update(ready.claim.delivery.evse for ready in one)
         self._go_on()
 
     def take_back(self) -> None:
         """Count as through, and unused, what waits while it must not be said: after a failure, and in the end."""
         if self.closing or self._failed:
-            self.through += [ready.claim for request in self._waiting for ready in request]
+            self.through += [ready.claim for _, request in self._waiting for ready in request]
             self._waiting.clear()
 
     def settled(self, ones: Collection[Done | Claim]) -> None:
@@ -90,7 +91,12 @@ class Requests:
 
     def _go_on(self) -> None:
         while self._waiting and len(self.under_way) < self._in_flight and not self.closing and not self._failed:
-            saying = asyncio.create_task(self._say(self._waiting.popleft()))
+            since, request = self._waiting.popleft()
+            if self._clock.monotonic() - since > _TOO_LONG:
+                self.through += [ready.claim for ready in request]
+                self._notify()
+                continue
+            saying = asyncio.create_task(self._say(request))
             self.under_way.add(saying)
             saying.add_done_callback(self._is_through)
 

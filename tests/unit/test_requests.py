@@ -98,6 +98,18 @@ async def test_what_waits_in_the_end_is_given_back(requests: Requests, teller: S
     assert [type(one) for one in requests.through] == [Done, Done, Claim]
 
 
+async def test_what_has_waited_for_a_partner_that_became_slow_is_given_back(
+    requests: Requests, teller: Said, clock: FrozenClock
+) -> None:
+    requests.make([[ready(evse)] for evse in (1, 2, 3, 4)])
+    await asyncio.sleep(0)
+    clock.advance(timedelta(seconds=8))
+    await teller.answer(1, 2)
+    assert set(teller.answers) == {1, 2}
+    assert sorted((one.key[1], type(one)) for one in requests.through) == [(1, Done), (2, Done), (3, Claim), (4, Claim)]
+    assert requests.count == 0
+
+
 async def test_claims_ahead_are_for_partners_that_answer_quickly(
     requests: Requests, teller: Said, clock: FrozenClock
 ) -> None:
