@@ -213,6 +213,7 @@ class PartnerLane:
             except Exception:
                 if self._closing and self._clock.monotonic() - began > _LAST_TRIES:
                     log.exception("outcomes are given up; they count as unknown", partner=self.partner.name)
+                    self._requests.take_back()  # what waits too, or it would be tried again for as long
                     self._requests.through.clear()
                     return Taken()
                 log.exception("outcomes could not be stored and are tried again", partner=self.partner.name)

@@ -870,3 +870,29 @@ async def test_whatever_goes_wrong_once_it_stops_every_partner_shows_what_is_tru
     assert rejected == set()
     assert {key: channel.shown["app", key] for key in shown} == shown
     assert channel.at_once_per_evse == 1
+
+
+async def test_a_lane_stops_without_its_database_while_claims_wait(
+    rig: Rig, channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.schedule.lane._LAST_TRIES", -1.0)
+    answered = asyncio.Event()
+
+    async def answers(_: Said) -> Outcome:
+        await answered.wait()
+        return Delivered("ok")
+
+    channel.answer = answers
+    partner = await rig.partner()
+    lane = rig.dispatcher._lanes[partner.id]
+    lane._requests._takes = 0.01  # it has answered quickly so far
+    await fleet(rig, 8)
+    await rig.catch_up()
+    await rig.until(lambda: lane._requests.waiting)
+    await rig._mortal.die()
+    stopping = asyncio.create_task(lane.stop())
+    await asyncio.sleep(0)
+    answered.set()
+    await asyncio.wait_for(stopping, 5)
+    assert len(channel.said) == channel.lane.in_flight
+    rig.dispatcher._lanes.clear()
