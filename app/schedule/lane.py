@@ -161,6 +161,8 @@ class PartnerLane:
     def _room(self, partner: Partner) -> int:
         if not self._is_open(partner) or self._full_loads.waits:  # nothing may be under way when that is looked at
             return 0
+        if self._together and self._requests.count:  # one at a time, from which it is learned how large the next may be
+            return 0
         # After a failure one request probes whether the partner is back; its success frees everything.
         capacity = 1 if partner.failures else self._lane.in_flight + self._requests.ahead
         return capacity - self._requests.count
@@ -183,18 +185,18 @@ class PartnerLane:
         return taken
 
     async def _claim(self, connection: AsyncConnection, partner: Partner, busy: Collection[int]) -> Taken | None:
-        room = self._room(partner)
-        self._together = False
+        room, together = self._room(partner), False
         if room > 0 and self._bundling is not None and not partner.failures:
             backlog = await self._claimer.backlog(connection, partner, self._bundling.enough)
             if backlog == 0:
                 self._bundling.idle()
             size = self._bundling.size(backlog, self._clock.monotonic())
             if size > 1:
-                self._together = True
+                together = True
                 room = size if self._requests.count == 0 else 0
         if room <= 0:
             return Taken()
+        self._together = together
         self._news.clear()
         taken = await self._claimer.claim(connection, partner, room, busy)
         self._more = taken is not None and len(taken.ready) >= room

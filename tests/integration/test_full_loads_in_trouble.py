@@ -15,7 +15,7 @@ from app.channels.oicp.channel import OicpChannel
 from app.channels.oicp.connection import OicpConnection
 from app.channels.oicp.simulator import Hub
 from app.channels.oicp.wire import ActionType, PushEvseStatus
-from app.channels.outcomes import Delivered, NotSent, Rejected, Replaced, Unknown
+from app.channels.outcomes import Apart, Delivered, NotSent, Outcome, Rejected, Replaced, Unknown
 from app.domain.delivery import Aspect
 from app.domain.errors import PartnerNotFound
 from app.domain.full_load import FullLoad
@@ -472,3 +472,32 @@ async def test_news_are_told_while_one_waits_for_an_evse_to_be_looked_at(rig: Ri
             assert await partners.resend(connection, partner, 1, rig.clock.now())
         await rig.until(lambda: ONE in hub.shown, within=10)
         assert "fullLoad" not in actions(hub)
+
+
+async def test_how_a_bundle_went_is_learned_of_it_as_one_request_also_where_news_came_meanwhile(
+    rig: Rig, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way, answered = asyncio.Event(), asyncio.Event()
+    learned: list[int] = []
+    monkeypatch.setattr(Bundling, "size", lambda _self, backlog, _now: min(max(backlog, 1), 100))
+    monkeypatch.setattr(Bundling, "learn", lambda _self, said, _seconds: learned.append(len(said)))
+
+    async def deliver_together(_: OicpConnection, messages: list[Message]) -> list[Outcome]:
+        under_way.set()
+        await answered.wait()
+        return [Apart("refused without saying for which") for _ in messages]
+
+    monkeypatch.setattr(OicpConnection, "deliver_together", deliver_together)
+    async with hubject(rig, hub) as partner:
+        lane = rig.dispatcher._lanes[partner.id]
+        await plan(rig.writer, ONE, kind=Kind.BLOCKED)
+        await plan(rig.writer, TWO, kind=Kind.BLOCKED)
+        await rig.catch_up()
+        await rig.until(under_way.is_set)
+        lane._requests._takes = 0.01  # it has answered quickly so far
+        await plan(rig.writer, ME, kind=Kind.BLOCKED)
+        await rig.catch_up()
+        await rig.quiet()
+        answered.set()
+        await rig.until(lambda: bool(learned))
+        assert learned[0] == 2
