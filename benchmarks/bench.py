@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from benchmarks.databases import Databases
+from benchmarks.databases import KINDS, Databases
 from benchmarks.measuring import Line
 
 Number = TypeVar("Number", int, float)
@@ -29,6 +29,11 @@ class Bench(msgspec.Struct, frozen=True):
     def fresh_directory(self, name: str) -> Path:
         """An empty directory on that disk."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.directory))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The databases to measure on: both, but where it is only to be shown that all of it works."""
+        return ("sqlite",) if self.brief else KINDS
 
     def log(self, name: str) -> Path:
         """A file that a process may write to; it is gone with the directory."""

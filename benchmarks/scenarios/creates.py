@@ -10,7 +10,6 @@ import msgspec
 
 from benchmarks import fleet, floor
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.peers import afternoon
@@ -65,7 +64,7 @@ async def measured(server: Running, caller: Caller, calls: Iterator[bytes], seco
 
 
 async def run(bench: Bench) -> list[Line]:
-    lines = [line for kind in KINDS for line in await _on(bench, kind)]
+    lines = [line for kind in bench.kinds for line in await _on(bench, kind)]
     return lines + await losses.lines(bench)
 
 

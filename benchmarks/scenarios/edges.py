@@ -10,7 +10,6 @@ import msgspec
 
 from benchmarks import fleet, partners, receivers
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
 from benchmarks.measuring import Goal, Line, part
 from benchmarks.processes import module, service
 
@@ -55,7 +54,7 @@ async def run(bench: Bench) -> list[Line]:
         Case(steady, int(A_SECOND * seconds), seconds, 5, dict(STEADY), ACCOUNTS),
         Case(f"{burst:,} edges in one second, answers after 150 ms", burst, 1.0, 150, dict(BURST), 1),
     )
-    return [line for kind in KINDS for case in cases for line in await _on(bench, kind, case)]
+    return [line for kind in bench.kinds for case in cases for line in await _on(bench, kind, case)]
 
 
 async def _on(bench: Bench, kind: str, case: Case) -> list[Line]:

@@ -21,7 +21,6 @@ from app.store.due import mark_due
 from app.store.tables import metadata
 from benchmarks import fleet, stock
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line
 from benchmarks.processes import service
@@ -176,7 +175,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
 
 
 async def run(bench: Bench) -> list[Line]:
-    return [line for kind in KINDS for line in await _on(bench, kind)]
+    return [line for kind in bench.kinds for line in await _on(bench, kind)]
 
 
 SCENARIO: Final = Scenario(11, "Growth", run)

@@ -14,7 +14,6 @@ from sqlalchemy import make_url
 
 from benchmarks import fleet
 from benchmarks.bench import Bench
-from benchmarks.databases import KINDS
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line
 from benchmarks.peers import afternoon
@@ -40,7 +39,7 @@ class Side(msgspec.Struct, frozen=True):
 
 async def lines(bench: Bench) -> list[Line]:
     found = []
-    for kind in KINDS:
+    for kind in bench.kinds:
         async with _ours(bench, kind) as (side, _):
             found.append(await _killed(bench, side, Goal(at_most=0.0)))
     found.append(await _killed(bench, _afternoon(bench, bench.fresh_directory("afternoon"))))

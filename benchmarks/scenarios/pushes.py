@@ -9,7 +9,6 @@ import msgspec
 
 from benchmarks import bare_pushes, fleet, partners, receivers
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.processes import Running, module, service
 
@@ -29,7 +28,7 @@ class Pushed(msgspec.Struct):
 
 
 async def run(bench: Bench) -> list[Line]:
-    return [line for kind in KINDS for line in await _on(bench, kind)]
+    return [line for kind in bench.kinds for line in await _on(bench, kind)]
 
 
 async def _on(bench: Bench, kind: str) -> list[Line]:

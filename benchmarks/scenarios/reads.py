@@ -11,7 +11,6 @@ import msgspec
 
 from benchmarks import fleet, floor
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
 from benchmarks.load import Caller, Load, call
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.processes import Running, module, service
@@ -82,7 +81,7 @@ def creating(key: str = "", size: int = EVSES) -> Iterator[bytes]:
 
 
 async def run(bench: Bench) -> list[Line]:
-    return [line for kind in KINDS for line in await _on(bench, kind)]
+    return [line for kind in bench.kinds for line in await _on(bench, kind)]
 
 
 async def _on(bench: Bench, kind: str) -> list[Line]:

@@ -14,7 +14,6 @@ from app.api.event_shapes import PresentedEvent
 from app.api.evse_shapes import EvseView
 from benchmarks import fleet
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.processes import Running, service
@@ -121,7 +120,7 @@ def _cursor(after: int) -> str:
 
 
 async def run(bench: Bench) -> list[Line]:
-    return [line for kind in KINDS for line in await _on(bench, kind)]
+    return [line for kind in bench.kinds for line in await _on(bench, kind)]
 
 
 async def _on(bench: Bench, kind: str) -> list[Line]:
