@@ -93,8 +93,12 @@ async def claim(
         if busy:
             query = query.where(_delivery.c.evse.not_in(busy))
         # By what the index is sorted by and nothing else: of thousands that are due at one instant no more are read.
-        order = (_delivery.c.attempts, _delivery.c.next_at) if probing else (_delivery.c.next_at,)
-        query = query.order_by(*order).limit(limit).with_for_update(skip_locked=True)
+        order = (_delivery.c.next_at, _delivery.c.evse)
+        query = (
+            query.order_by(*((_delivery.c.attempts, *order) if probing else order))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
         rows = [delivery_from(row) for row in (await connection.execute(query)).mappings()]
         if announces and rows:
             rows = await one_aspect_each(connection, rows, at, longest_lease)

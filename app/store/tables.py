@@ -255,7 +255,7 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        _partial("ix_delivery_owed", "partner", "next_at", where="next_at IS NOT NULL"),
+        _partial("ix_delivery_owed", "partner", "next_at", "evse", where="next_at IS NOT NULL"),
         # SQLite has no booleans, and takes the index only for what is written as queries write it.
         Index("ix_delivery_suspect", "partner", sqlite_where=text("suspect = 1"), postgresql_where=text("suspect")),
         _partial("ix_delivery_rejected", "partner", where="rejected_version IS NOT NULL"),

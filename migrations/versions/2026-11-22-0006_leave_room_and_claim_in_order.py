@@ -1,7 +1,8 @@
-"""Leave room beside each EVSE, so that PostgreSQL can write a report there and leave the indexes alone."""
+"""Leave room beside each EVSE for PostgreSQL to write a report to, and keep what is owed in the order of claims."""
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0006"
@@ -14,8 +15,16 @@ def upgrade() -> None:
     # Holds for what is written from now on. What is stored already moves by itself, as it is reported on.
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE evse SET (fillfactor = 70)")
+    _order("partner", "next_at", "evse")
 
 
 def downgrade() -> None:
+    _order("partner", "next_at")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE evse RESET (fillfactor)")
+
+
+def _order(*columns: str) -> None:
+    where = sa.text("next_at IS NOT NULL")
+    op.drop_index("ix_delivery_owed", table_name="delivery")
+    op.create_index("ix_delivery_owed", "delivery", list(columns), sqlite_where=where, postgresql_where=where)
