@@ -22,7 +22,7 @@ from app.store.tables import metadata
 from benchmarks import fleet, stock
 from benchmarks.bench import Bench, Scenario
 from benchmarks.load import Caller, call
-from benchmarks.measuring import Goal, Line
+from benchmarks.measuring import Curve, Goal, Line
 from benchmarks.processes import service
 from benchmarks.waiting import converged
 
@@ -170,8 +170,15 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
             ),
             goal=Goal(at_most=0.1),
             note=f"{stock.EACH} windows an EVSE; 0 is no growth, 0.1 is twice the time for a thousand times the rows",
+            curves=tuple(curve_of(kind, name, [(size, last[size][name] * 1000) for size in sizes]) for name in names),
         )
     ]
+
+
+def curve_of(kind: str, name: str, points: Sequence[tuple[float, float]]) -> Curve:
+    return Curve(
+        title=f"growth of the work, {kind}", name=name, x="windows stored", y="milliseconds each", points=tuple(points)
+    )
 
 
 async def run(bench: Bench) -> list[Line]:
