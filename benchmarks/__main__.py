@@ -67,7 +67,7 @@ def main(context: click.Context, only: set[int], rounds: int, where: Path | None
     """Measure how fast the service is, beside what this machine can do at best and beside others.
 
     Writes a table (README.md), pictures and the raw data (results.json) to benchmarks/results, after each scenario. All
-    of them take about 20 minutes; leave the machine alone meanwhile. Ends with 1 if a scenario could not be measured;
+    of them take about 30 minutes; leave the machine alone meanwhile. Ends with 1 if a scenario could not be measured;
     a goal that is missed is a result like any other.
     """
     directory = Path(tempfile.mkdtemp(prefix="evse-bench-", dir=where))
