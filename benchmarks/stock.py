@@ -20,7 +20,7 @@ from app.schedule.resolving import resolve
 from app.store import partners
 from app.store.database import Database
 from app.store.presented import Due, Shown
-from app.store.rows import announced_values, delivery_values, evse_values, temporary_status_values, what_text
+from app.store.rows import delivery_values, evse_values, temporary_status_values, what_text
 from app.store.secrets import Secrets
 from app.store.tables import metadata
 from benchmarks import fleet
@@ -115,7 +115,7 @@ def _presented(evse: Evse, live: Sequence[TemporaryStatus], at: datetime) -> dic
         "what": what_text(shown.presentation.what),
         "because": shown.presentation.because,
         "until": shown.presentation.until,
-        "announced": announced_values(shown.announced),
+        "announced": msgspec.to_builtins(shown.announced) or None,
         **{name: getattr(shown, name) for name in ("version", "status_version", "schedule_version")},
         "last_updated": shown.last_updated,
         "recheck_at": shown.recheck_at,

@@ -157,11 +157,6 @@ def presentation_from(row: RowMapping) -> Presentation:
     return Presentation(what_from(row["what"]), row["because"], row["until"])
 
 
-def announced_values(announced: tuple[Announced, ...]) -> list[Any] | None:
-    """Most EVSEs announce nothing: that is no text at all."""
-    return msgspec.to_builtins(announced) or None
-
-
 def announced_from(stored: list[Any] | None) -> tuple[Announced, ...]:
     return () if not stored else msgspec.convert(stored, tuple[Announced, ...])
 

@@ -128,7 +128,7 @@ async def came_to(
             await promising(connection, partners, resolved)
             query = select(_delivery).order_by(_delivery.c.partner, _delivery.c.evse, _delivery.c.aspect)
             rows = [dict(row) for row in (await connection.execute(query)).mappings()]
-            raise _Undone  # noqa: TRY301
+            raise _Undone  # noqa: TRY301 - so that nothing of it stays
     except _Undone:
         return rows
 
