@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from app.domain.interval import before
 from app.domain.presentation import GATE, Actual, applies, rank
 from app.domain.status import AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import Window
@@ -38,12 +39,12 @@ def announced(
     """
     if GATE[deployment]:
         return ()
-    status = actual.at(at)
+    status, horizon = actual.at(at), at + HORIZON
     counted = [
         one
         for one in temporary_statuses
         if not one.is_over(at)
-        and one.interval.begin <= at + HORIZON
+        and one.interval.begin <= horizon
         and (applies(one, status) if one.is_active(at) else one.applies_when is AppliesWhen.ALWAYS)
     ]
     if len(counted) <= 1:  # as it is nearly everywhere, and it takes a third of the time
@@ -55,14 +56,22 @@ def announced(
             continue
         if len(stretches) == MOST:
             break
-        # What is over is left out only here: what goes on after it may be the same, and has begun with it.
-        stretches = [*(one for one in stretches if one.end is None or one.end > at), Announced(kind, begin, end)]
-    return tuple(one for one in stretches if one.end is None or one.end > at)
+        # What is over is left out only here, as what goes on after it may be the same, and has begun with it. The last
+        # alone can be, as they come one after the other; and of all not the last, as nothing is counted that is over.
+        if stretches and not before(at, stretches[-1].end):
+            stretches.pop()
+        stretches.append(Announced(kind, begin, end))
+    return tuple(stretches)
 
 
 def _sweep(counted: Collection[Window]) -> Iterator[tuple[datetime, datetime | None, Kind]]:
     """Go from edge to edge and say which kind is shown in between, lazily: a calendar may hold thousands."""
-    spans = sorted((edges[0], rank(one), edges[1:], one.kind) for one in counted if (edges := one.edges()))
+    in_order = sorted(((edges, one) for one in counted if (edges := one.edges())), key=_beginning)
+    if all(edges[1:] and edges[1] <= later[0] for (edges, _), (later, _) in itertools.pairwise(in_order)):
+        # One after the other, as nearly everywhere: none has to yield to another.
+        yield from ((edges[0], edges[1] if edges[1:] else None, one.kind) for edges, one in in_order)
+        return
+    spans = sorted((edges[0], rank(one), edges[1:], one.kind) for edges, one in in_order)
     edges = sorted({edge for begin, _, ends, _ in spans for edge in (begin, *ends)})
     under_way: list[tuple[tuple[int, float, int], list[datetime], Kind]] = []  # a heap, strongest first
     begun = 0
@@ -74,6 +83,10 @@ def _sweep(counted: Collection[Window]) -> Iterator[tuple[datetime, datetime | N
             heapq.heappop(under_way)
         if under_way:
             yield begin, end, under_way[0][2]
+
+
+def _beginning(of: tuple[list[datetime], Window]) -> datetime:
+    return of[0][0]
 
 
 def next_announcement(temporary_statuses: Collection[Window], after: datetime) -> datetime | None:

@@ -106,13 +106,12 @@ def rank(one: Window) -> tuple[int, float, int]:
 
 def _next_answer(strongest: Window | None, applicable: Collection[Window], at: datetime) -> datetime | None:
     """Return when the strongest changes: it ends, or one that outranks it begins. One pass, as a rank never moves."""
-    changes = [
-        edges[0]
-        for one in applicable
-        if (edges := one.edges()) and edges[0] > at and (strongest is None or rank(one) < rank(strongest))
-    ]
-    if strongest is not None:
-        changes += strongest.edges()[1:]
+    ahead = [one for one in applicable if (edges := one.edges()) and edges[0] > at]
+    if strongest is None:
+        return min((one.interval.begin for one in ahead), default=None)
+    its = rank(strongest)
+    changes = [one.interval.begin for one in ahead if rank(one) < its]
+    changes += strongest.edges()[1:]
     return min(changes, default=None)
 
 

@@ -32,7 +32,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def is_active(self, at: datetime) -> bool:
         """Tell whether it is in effect at `at`: inside the interval and not ended early."""
-        return at in self.interval and before(at, self.ended_at)
+        begin, end, ended_at = self.interval.begin, self.interval.end, self.ended_at
+        return begin <= at and (end is None or at < end) and (ended_at is None or at < ended_at)
 
     def is_over(self, at: datetime) -> bool:
         """Tell whether it can never be in effect from `at` on; a planned one that was ended never will be."""
