@@ -6,19 +6,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import Clock
+from app.domain.partner import Partner
 from app.observing.measures import UNMEASURED, Measures
 from app.schedule.alarm import Alarm
 from app.schedule.promising import promise
 from app.schedule.resolving import LONGEST_WAIT, resolve
-from app.store import deliveries, partners, presented
+from app.store import deliveries, owing, partners, presented
 from app.store.database import Database
 from app.store.due import AT_ONCE
-from app.store.presented import Due, Resolved
+from app.store.presented import Due, Resolved, Shown
 
 CHUNK: Final = 1000  #: EVSEs a transaction; other changes get in between
-SLICE: Final = 500  #: EVSEs that are taken at once, with an embedded database
+SLICE: Final = 500  #: EVSEs of these that are computed and written at once
 _AT_A_TIME: Final = 50  #: EVSEs that are computed at a stretch, in less than a millisecond
 _PACE: Final = 0.05  #: seconds from the beginning of one pass to that of the next, at least
 _STEPPED: Final = timedelta(seconds=2)  #: how far a clock may seem to go back before it counts as stepped
@@ -126,37 +128,46 @@ class Reconciler:
             await asyncio.sleep(max(_PACE - (self._clock.monotonic() - began), 0))
 
     async def _chunk(self) -> int:
-        boundaries: list[datetime] = []
-        count = 0
-        # On PostgreSQL all at once: what is owed is locked in the order of EVSEs, and a second slice may lie before it.
-        size = min(SLICE, CHUNK) if self._database.embedded else CHUNK
         async with self._database.write() as connection:
             at = self._clock.now()
-            due = await presented.take_due(connection, at, size)
-            if not due:
+            taken = await presented.take(connection, at, CHUNK)
+            if not taken:
                 return 0
             # Read once there is a lock: a partner that was added meanwhile has what is locked marked after us.
             # Locked before what they are owed, as by all others: a removal has a partner first, and then that.
             receivers = await partners.all_partners(connection, kept=True)
-            resolved = await self._resolved(due, at)
-            while resolved:
-                count += len(due)
-                boundaries += [one.shown.recheck_at for one in due if one.shown.recheck_at is not None]
-                await presented.write(connection, resolved)
-                more = min(size, CHUNK - count) if len(due) == size else 0
-                due = await presented.take_due(connection, at, more) if more else []
-                # Both at once: the database is busy with what the last slice comes to for partners, we with the next.
-                promising = asyncio.create_task(promise(connection, receivers, resolved, at))
+            if receivers:
+                # All of it at once: it is locked in the order of EVSEs, and a later slice may lie before an earlier.
+                await owing.lock(connection, [one.evse for one in taken])
+            slices = [taken[first : first + SLICE] for first in range(0, len(taken), SLICE)]
+            due = await presented.complete(connection, slices[0], at)
+            resolved: list[Resolved] = []
+            for following in [*slices[1:], []]:
+                # Both at once: the database is busy with the last slice and finds what the next one takes.
+                storing = asyncio.create_task(self._store(connection, receivers, resolved, following, at))
                 try:
                     resolved = await self._resolved(due, at)
                 finally:
-                    await promising
+                    due = await storing
+                await presented.write(connection, resolved)
+            await promise(connection, receivers, resolved, at)
         now = self._clock.now()
-        for boundary in boundaries:
+        for one in taken:
             # Of what was touched nobody has written down when.
-            if boundary > AT_ONCE:
-                self._measures.boundary(max((now - boundary).total_seconds(), 0))
-        return count
+            if one.recheck_at is not None and one.recheck_at > AT_ONCE:
+                self._measures.boundary(max((now - one.recheck_at).total_seconds(), 0))
+        return len(taken)
+
+    async def _store(
+        self,
+        connection: AsyncConnection,
+        receivers: Sequence[Partner],
+        resolved: Sequence[Resolved],
+        following: Sequence[Shown],
+        at: datetime,
+    ) -> list[Due]:
+        await promise(connection, receivers, resolved, at)
+        return await presented.complete(connection, following, at)
 
     async def _resolved(self, due: Sequence[Due], at: datetime) -> list[Resolved]:
         """Compute them a few at a time: in between, requests are answered, and the database is told what to do next."""

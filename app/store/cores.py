@@ -7,15 +7,17 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+import msgspec
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.evse import EvseCore
 from app.domain.interval import Interval
 from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import Window
-from app.store.bulk import among
 from app.store.finding import live_of
+from app.store.instants import Instant
+from app.store.packed import Reading
 from app.store.tables import metadata
 
 _evse = metadata.tables["evse"]
@@ -33,16 +35,24 @@ _DEPLOYMENT: Final = {one.value: one for one in DeploymentState}
 _ACTUAL: Final = {one.value: one for one in ActualStatus}
 
 
+_EVSES: Final = Reading(
+    lambda among: select(*_core).where(among(_evse.c.id)),
+    msgspec.json.Decoder(list[tuple[int, str, str | None, str, str, datetime | None, datetime | None]]),
+)
+_LIVE: Final = Reading(
+    lambda among: select(*_window).where(live_of(among(_temporary.c.evse), bindparam("now", type_=Instant))),
+    msgspec.json.Decoder(list[tuple[int, int, str, datetime, datetime | None, str, datetime | None]]),
+)
+
+
 async def evses_by_id(connection: AsyncConnection, keys: Collection[int]) -> dict[int, EvseCore]:
-    query = select(*_core).where(among(connection, _evse.c.id, keys))
-    return {row[0]: _core_from(*row) for row in (await connection.execute(query)).all()}
+    return {row[0]: _core_from(*row) for row in await _EVSES.rows(connection, keys)}
 
 
 async def windows_by_evse(connection: AsyncConnection, keys: Collection[int], at: datetime) -> dict[int, list[Window]]:
     """What decides what is shown of the temporary statuses that are not over at `at`, by EVSE."""
-    live = live_of(among(connection, _temporary.c.evse, keys), at)
     windows: dict[int, list[Window]] = {}
-    for row in (await connection.execute(select(*_window).where(live))).all():
+    for row in await _LIVE.rows(connection, keys, now=at):
         windows.setdefault(row[1], []).append(_window_from(*row))
     return windows
 

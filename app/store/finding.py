@@ -52,7 +52,7 @@ def live_temporary(evses: Iterable[int] | Select[Any], at: datetime) -> ColumnEl
     return live_of(_temporary.c.evse.in_(evses if isinstance(evses, Select) else list(evses)), at)
 
 
-def live_of(of: ColumnElement[bool], at: datetime) -> ColumnElement[bool]:
+def live_of(of: ColumnElement[bool], at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     """The same, given the condition for the EVSEs."""
     its = _temporary.c
     return or_(*(and_(of, its.ended_at.is_(None), end) for end in (its.valid_to.is_(None), its.valid_to > at)))

@@ -4,11 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect
-from app.store.bulk import among
+from app.store.bulk import Among, Prepared
+from app.store.instants import Instant
 from app.store.tables import metadata
 
 _delivery = metadata.tables["delivery"]
@@ -30,12 +31,58 @@ _NEVER_TOLD: Final = and_(
 )
 
 
+_NOW: Final = bindparam("now", type_=Instant)
+_GENERATION: Final = bindparam("of_generation", type_=_delivery.c.generation.type)
+_SOONEST: Final = case((_delivery.c.next_at < _NOW, _delivery.c.next_at), else_=_NOW)
+
+
+def _theirs(among: Among) -> ColumnElement[bool]:
+    return and_(_delivery.c.partner == bindparam("of_partner", type_=_delivery.c.partner.type), among(_delivery.c.evse))
+
+
+def _these(among: Among, aspect: Aspect) -> ColumnElement[bool]:
+    return and_(_theirs(among), _delivery.c.aspect == aspect.value, _delivery.c.generation == _GENERATION)
+
+
+def _moving(aspect: Aspect, due: ColumnElement[Any]) -> Prepared:
+    return Prepared(
+        lambda among: update(_delivery).where(_these(among, aspect)).values(want=_WANTED[aspect], next_at=due)
+    )
+
+
+def _counting(aspect: Aspect) -> Prepared:
+    right = _delivery.c.want == _WANTED[aspect]
+    return Prepared(lambda among: select(func.count()).select_from(_delivery).where(_these(among, aspect), right))
+
+
+_LOCK: Final = Prepared(
+    lambda among: select(func.count()).select_from(
+        select(_delivery.c.evse)
+        .where(among(_delivery.c.evse))
+        .order_by(_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
+        .with_for_update()
+        .subquery()
+    )
+)
+_MOVE: Final = {aspect: _moving(aspect, _SOONEST) for aspect in Aspect}
+_MOVE_IF_TOLD: Final = {aspect: _moving(aspect, case((_NEVER_TOLD, None), else_=_SOONEST)) for aspect in Aspect}
+_COUNT: Final = {aspect: _counting(aspect) for aspect in Aspect}
+_WANTED_OF_ITS: Final = case(
+    (_delivery.c.aspect == Aspect.STATUS.value, _WANTED[Aspect.STATUS]), else_=_WANTED[Aspect.SCHEDULE]
+)
+_WRONG: Final = Prepared(
+    lambda among: (
+        select(_delivery.c.evse)
+        .where(_theirs(among), (_delivery.c.generation != _GENERATION) | (_delivery.c.want != _WANTED_OF_ITS))
+        .limit(1)
+    )
+)
+
+
 async def lock(connection: AsyncConnection, evses: Collection[int]) -> None:
     """Lock all that is owed about these EVSEs, in the order in which everybody does who locks many."""
     if connection.dialect.name != "sqlite":
-        order = (_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
-        locked = select(_delivery.c.evse).where(among(connection, _delivery.c.evse, evses)).order_by(*order)
-        await connection.execute(select(func.count()).select_from(locked.with_for_update().subquery()))
+        await _LOCK.run(connection, evses)
 
 
 async def move_on(
@@ -54,10 +101,8 @@ async def move_on(
     """
     if not evses:
         return 0
-    soonest = case((_delivery.c.next_at < at, _delivery.c.next_at), else_=at)
-    due: ColumnElement[Any] = case((_NEVER_TOLD, None), else_=soonest) if unless_never_told else soonest
-    moved = update(_delivery).where(*_these(connection, partner, generation, aspect, evses))
-    return (await connection.execute(moved.values(want=_WANTED[aspect], next_at=due))).rowcount
+    moving = (_MOVE_IF_TOLD if unless_never_told else _MOVE)[aspect]
+    return (await moving.run(connection, evses, of_partner=partner, of_generation=generation, now=at)).rowcount
 
 
 async def count_right(
@@ -66,24 +111,12 @@ async def count_right(
     """Of how many of these EVSEs a delivery of this generation is there that wants what is presented now."""
     if not evses:
         return 0
-    right = (*_these(connection, partner, generation, aspect, evses), _delivery.c.want == _WANTED[aspect])
-    return (await connection.execute(select(func.count()).select_from(_delivery).where(*right))).scalar_one()
+    counted = await _COUNT[aspect].run(connection, evses, of_partner=partner, of_generation=generation)
+    count: int = counted.scalar_one()
+    return count
 
 
 async def is_any_wrong(connection: AsyncConnection, partner: int, generation: int, evses: Collection[int]) -> bool:
     """Tell whether there is a delivery of any of these EVSEs that is not of this generation, or lags behind."""
-    wanted = case((_delivery.c.aspect == Aspect.STATUS.value, _WANTED[Aspect.STATUS]), else_=_WANTED[Aspect.SCHEDULE])
-    wrong = (_delivery.c.generation != generation) | (_delivery.c.want != wanted)
-    theirs = (_delivery.c.partner == partner, among(connection, _delivery.c.evse, evses))
-    return (await connection.execute(select(_delivery.c.evse).where(*theirs, wrong).limit(1))).first() is not None
-
-
-def _these(
-    connection: AsyncConnection, partner: int, generation: int, aspect: Aspect, evses: Collection[int]
-) -> tuple[ColumnElement[bool], ...]:
-    return (
-        _delivery.c.partner == partner,
-        among(connection, _delivery.c.evse, evses),
-        _delivery.c.aspect == aspect.value,
-        _delivery.c.generation == generation,
-    )
+    wrong = await _WRONG.run(connection, evses, of_partner=partner, of_generation=generation)
+    return wrong.first() is not None

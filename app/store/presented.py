@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, update
+from sqlalchemy import ColumnElement, Integer, Select, Text, bindparam, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcing import Announced
@@ -19,7 +19,9 @@ from app.store import cores
 from app.store.bulk import add, change
 from app.store.due import AT_ONCE
 from app.store.finding import live_temporary
+from app.store.instants import Instant
 from app.store.locations import of_evses
+from app.store.packed import Reading
 from app.store.rows import (
     announced_from,
     evse_from,
@@ -106,15 +108,22 @@ async def take_due(connection: AsyncConnection, at: datetime, limit: int) -> lis
 
     In this order: whatever is committed after the lock marks the row due again, and whatever before is seen.
     """
-    # Boundaries before what was touched (`AT_ONCE`): however much is reported, no window begins late for it.
-    query = select(*_shown).where(_presented.c.recheck_at <= at).order_by(_presented.c.recheck_at.desc())
-    rows = (await connection.execute(query.limit(limit).with_for_update(skip_locked=True))).all()
-    if not rows:
+    return await complete(connection, await take(connection, at, limit), at)
+
+
+async def take(connection: AsyncConnection, at: datetime, limit: int) -> list[Shown]:
+    """Lock up to `limit` rows that are due at `at`."""
+    return [_shown_from(*row) for row in await _DUE.rows(connection, now=at, most=limit)]
+
+
+async def complete(connection: AsyncConnection, shown: Sequence[Shown], at: datetime) -> list[Due]:
+    """Read what decides what is to be shown for these EVSEs, whose rows are locked."""
+    if not shown:
         return []
-    keys = [row[0] for row in rows]
+    keys = [one.evse for one in shown]
     evses = await cores.evses_by_id(connection, keys)
     windows = await cores.windows_by_evse(connection, keys, at)
-    return [Due(_shown_from(*row), evses[row[0]], windows.get(row[0], ())) for row in rows]
+    return [Due(one, evses[one.evse], windows.get(one.evse, ())) for one in shown]
 
 
 async def evses_by_id(connection: AsyncConnection, ids: Collection[int]) -> dict[int, Evse]:
@@ -227,6 +236,19 @@ _shown: Final = [
     cast(_presented.c.announced, Text),
     *(_presented.c[name] for name in ("version", "status_version", "schedule_version", "last_updated", "recheck_at")),
 ]
+_DUE: Final = Reading(
+    lambda _among: (
+        select(*_shown)
+        .where(_presented.c.recheck_at <= bindparam("now", type_=Instant))
+        # Boundaries before what was touched (`AT_ONCE`): however much is reported, no window begins late for it.
+        .order_by(_presented.c.recheck_at.desc())
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)
+    ),
+    msgspec.json.Decoder(
+        list[tuple[int, str, int | None, datetime | None, str | None, int, int, int, datetime, datetime | None]]
+    ),
+)
 _announced: Final = msgspec.json.Decoder(tuple[Announced, ...])
 
 

@@ -534,7 +534,7 @@ async def test_a_pass_that_fails_is_tried_again(
     database: Database, running: tuple[Reconciler, Writer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, writer = running
-    taking = presented.take_due
+    taking = presented.take
     failures: list[bool] = []
 
     async def fails_once(*what: Any) -> Any:
@@ -543,7 +543,7 @@ async def test_a_pass_that_fails_is_tried_again(
             raise OSError("the database is away")
         return await taking(*what)
 
-    monkeypatch.setattr(presented, "take_due", fails_once)
+    monkeypatch.setattr(presented, "take", fails_once)
     with capture_logs() as logs:
         await register(writer, EVSE)
         await plan(writer)
