@@ -121,7 +121,7 @@ class EventStream(ASGIResponse):
                 yield reset_frame(_WHY, None if snapshot else here)
             else:
                 snapshot = False
-                async with contextlib.aclosing(self._told(missed, {})) as frames:
+                async with contextlib.aclosing(self._told(missed)) as frames:
                     async for frame in frames:
                         yield frame
         if snapshot:
@@ -155,13 +155,13 @@ class EventStream(ASGIResponse):
                 return None
             return await changes.changed_after(connection, since)
 
-    async def _told(self, missed: Mapping[int, int], told: dict[int, int]) -> AsyncGenerator[bytes]:
-        """What is the case with these EVSEs, unless that version is among what was `told`."""
+    async def _told(self, missed: Mapping[int, int], told: dict[int, int] | None = None) -> AsyncGenerator[bytes]:
+        """What is the case with these EVSEs, unless that version is among what was `told`; it is afterwards."""
         listener, wanted = self._listener, self._listener.wanted
         chosen = [
             evse
             for evse, version in missed.items()
-            if version > told.get(evse, -1) and (not wanted.evses or evse in wanted.evses)
+            if (not told or version > told.get(evse, -1)) and (not wanted.evses or evse in wanted.evses)
         ]
         for begin in range(0, len(chosen), changes.MARKS):
             if listener.ended:
@@ -169,7 +169,8 @@ class EventStream(ASGIResponse):
             async with self._broadcast.reading() as connection:
                 marks = await changes.marks_among(connection, wanted, chosen[begin : begin + changes.MARKS])
                 frames = await self._broadcast.frames.of(connection, wanted, marks, listener.principal)
-            told.update((one.evse, one.version) for one in marks)
+            if told is not None:
+                told.update((evse, version) for evse, version, *_ in marks)
             for data in _pieces(frames):
                 yield data
 
@@ -185,7 +186,7 @@ class EventStream(ASGIResponse):
             if len(marks) < changes.MARKS:
                 yield snapshot_frame(count, here)
                 return
-            after = marks[-1].evse
+            after = marks[-1][0]
 
 
 def _pieces(frames: Sequence[bytes]) -> Iterator[bytes]:

@@ -38,31 +38,33 @@ class Frames:
         frames = dict[int, bytes]()
         anew = []
         for mark in marks:
-            one = kept.get(mark.evse)
+            evse, because = mark[0], mark[3]
+            one = kept.get(evse)
             # Of whose temporary status is shown not everybody is told the same.
-            if one is not None and (everybody or mark.because is None) and one[0] == mark:
-                frames[mark.evse] = one[1]
+            if one is not None and (everybody or because is None) and one[0] == mark:
+                frames[evse] = one[1]
             else:
                 anew.append(mark)
         for begin in range(0, len(anew), changes.PAGE):
-            some = {mark.evse: mark for mark in anew[begin : begin + changes.PAGE]}
+            some = {mark[0]: mark for mark in anew[begin : begin + changes.PAGE]}
             settled = self._clock.now() - _SETTLED
             for standing in await changes.standing(connection, some):
                 if not wanted.covers(standing.evse):  # it was moved away since its mark was read
                     continue
-                evse = standing.evse.id
-                mark = some[evse]
+                mark = some[standing.evse.id]
+                evse, because = mark[0], mark[3]
                 frames[evse] = Telling(standing, self._channels).frame(principal)
                 # Of whom it may be told goes by the mark: what was read after it may have another reason by now.
-                same = mark.because == standing.presentation.because
-                if same and (everybody or mark.because is None) and standing.evse.updated_at < settled:
+                same = because == standing.presentation.because
+                if same and (everybody or because is None) and standing.evse.updated_at < settled:
                     self._keep(mark, frames[evse])
-        return [frames[mark.evse] for mark in marks if mark.evse in frames]
+        return [frames[evse] for evse, *_ in marks if evse in frames]
 
     def _keep(self, mark: Mark, frame: bytes) -> None:
         # By the mark that was read before what the frame tells: if that is newer, the next mark says so.
-        before = self._kept.get(mark.evse)
+        evse = mark[0]
+        before = self._kept.get(evse)
         size = self._size + len(frame) - (0 if before is None else len(before[1]))
         if size <= _ROOM:
-            self._kept[mark.evse] = (mark, frame)
+            self._kept[evse] = (mark, frame)
             self._size = size

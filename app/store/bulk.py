@@ -3,60 +3,17 @@
 SQLite runs one prepared statement over plain tuples; PostgreSQL is given a column at a time, as arrays.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-import msgspec
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    ColumnElement,
-    CursorResult,
-    Executable,
-    Table,
-    Text,
-    any_,
-    bindparam,
-    func,
-    select,
-)
+from sqlalchemy import JSON, Column, Table
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.instants import Instant, as_text
 
-#: Says of a column that it is one of the keys.
-Among: TypeAlias = Callable[[ColumnElement[Any]], ColumnElement[bool]]
-
-_KEYS: Final = ARRAY(BigInteger)
-_ASKED: Final = "asked"  #: the parameter of a prepared statement that is its keys
 _POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-
-class Prepared:
-    """A statement about many rows, put together once for each kind of database: that takes longer than to run it."""
-
-    def __init__(self, make: Callable[[Among], Executable]) -> None:
-        """`make` is given what says "a column is one of the keys"; whatever else varies is a `bindparam` of it."""
-        self._of = {"sqlite": make(_among_listed), "postgresql": make(_among_array)}
-
-    async def run(self, connection: AsyncConnection, keys: Collection[int] = (), /, **values: Any) -> CursorResult[Any]:
-        """Run it, about the rows with these keys."""
-        name = connection.dialect.name
-        its = msgspec.json.encode(list(keys)).decode() if name == "sqlite" else list(keys)
-        return await connection.execute(self._of[name], {_ASKED: its, **values})
-
-
-def _among_listed(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    listed = func.json_each(bindparam(_ASKED, type_=Text)).table_valued("value")
-    return column.in_(select(listed.c.value))
-
-
-def _among_array(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return column == any_(bindparam(_ASKED, type_=_KEYS))
 
 
 async def add(connection: AsyncConnection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, select, type_coerce
@@ -17,6 +17,7 @@ from app.domain.scope import EVERYTHING, Scope
 from app.domain.status import DeploymentState
 from app.domain.temporary_status import TemporaryStatus
 from app.store.finding import chosen
+from app.store.prepared import among, bare
 from app.store.reach import covered
 from app.store.rows import evse_from, presentation_from, temporary_status_from
 from app.store.tables import metadata
@@ -38,19 +39,10 @@ _registered: Final = [
 ]
 
 
-class Mark(NamedTuple):
-    """What of an EVSE tells whether anything of it has changed.
-
-    `version` is that of what is shown, `updated_at` when it was last registered or reported otherwise, as the database
-    has it; `because` the temporary status that is shown, if one is, and `revision` which state of that.
-    """
-
-    evse: int
-    version: int
-    updated_at: Any
-    because: int | None
-    revision: int | None
-
+#: What of an EVSE tells whether anything of it has changed: its key, the version of what is shown, when it was last
+#: registered or reported otherwise (as the database has it), the temporary status that is shown, if one is, and which
+#: state of that. A bare tuple: of a whole fleet there are many.
+Mark: TypeAlias = tuple[int, int, Any, int | None, int | None]
 
 _marks: Final = (
     select(
@@ -127,7 +119,7 @@ async def changed_after(connection: AsyncConnection, position: Position) -> dict
     for which in (_change.c.at > position.since, and_(_change.c.id > position.last, _change.c.at <= position.since)):
         # Not grouped by the database, which takes longer than reading them all.
         query = select(_change.c.evse, _change.c.version).where(which).limit(left + 1)
-        rows = (await connection.execute(query)).all()
+        rows = bare(await connection.execute(query))
         left -= len(rows)
         if left < 0:
             return None
@@ -151,13 +143,17 @@ async def standing(connection: AsyncConnection, evses: Collection[int]) -> list[
 async def marks_of(connection: AsyncConnection, wanted: Wanted, after: int) -> list[Mark]:
     """The first `MARKS` EVSEs that are wanted and have a key above `after`, in the order of their keys."""
     query = _marks.where(_presented.c.evse > after, wanted.condition()).order_by(_presented.c.evse).limit(MARKS)
-    return [Mark._make(row) for row in await connection.execute(query)]
+    return await _read_marks(connection, query)
 
 
 async def marks_among(connection: AsyncConnection, wanted: Wanted, evses: Collection[int]) -> list[Mark]:
     """Those of these EVSEs that are wanted, in the order of their keys."""
-    query = _marks.where(_presented.c.evse.in_(evses), wanted.condition()).order_by(_presented.c.evse)
-    return [Mark._make(row) for row in await connection.execute(query)]
+    these = among(connection, _presented.c.evse, evses)
+    return await _read_marks(connection, _marks.where(these, wanted.condition()).order_by(_presented.c.evse))
+
+
+async def _read_marks(connection: AsyncConnection, query: Select[Any]) -> list[Mark]:
+    return list(map(tuple, bare(await connection.execute(query))))
 
 
 async def keys_of(connection: AsyncConnection, asked: Sequence[EvseId], wanted: Wanted) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, select, updat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import Aspect
-from app.store.bulk import Among, Prepared
 from app.store.instants import Instant
+from app.store.prepared import Among, Prepared
 from app.store.tables import metadata
 
 _delivery = metadata.tables["delivery"]

@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Text, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.bulk import Among, Prepared
 from app.store.instants import Instant
+from app.store.prepared import Among, Prepared
 
 _UTC: Final = "Z"  # as it is stored it says no zone
 

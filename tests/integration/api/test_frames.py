@@ -118,7 +118,7 @@ async def test_what_has_not_changed_is_not_read_again(
     async with told._service.database.read() as connection:
         marks = await changes.marks_of(connection, Wanted(), 0)
         await told.frames.of(connection, Wanted(), marks, OPERATIONS)
-    assert read == [marks[0].evse]
+    assert read == [marks[0][0]]
 
 
 async def test_what_may_not_be_seen_is_not_kept_for_those_who_may_not(told: Told, admin: Client) -> None:
