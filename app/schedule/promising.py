@@ -26,6 +26,8 @@ async def promise(
 
     They must be written already, and what is owed about them locked.
     """
+    if not partners:
+        return
     left = {one.now.evse for one in resolved if isinstance(one.now.presentation.what, Gate)}
     usual = [one for one in resolved if one.now.evse not in left]
     sorts: dict[Audience, _Sorts] = {}

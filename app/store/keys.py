@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import insert, select, update
@@ -14,9 +14,11 @@ from app.domain.principal import TRUSTED, Principal, Role
 from app.domain.rights import Rights
 from app.store.database import Database
 from app.store.gathered import Gathered
+from app.store.prepared import Prepared
 from app.store.tables import metadata
 
 _key = metadata.tables["api_key"]
+_BY_ID: Final = Prepared(lambda among: select(_key).where(among(_key.c.id)))
 _audit = metadata.tables["audit"]
 
 
@@ -30,7 +32,8 @@ async def find(connection: AsyncConnection, key_id: str) -> ApiKey | None:
 
 
 async def find_many(connection: AsyncConnection, key_ids: Collection[str]) -> dict[str, ApiKey]:
-    rows = (await connection.execute(select(_key).where(_key.c.id.in_(key_ids)))).mappings()
+    """Those of these keys that there are."""
+    rows = (await _BY_ID.run(connection, key_ids)).mappings()
     return {row["id"]: key_from(row) for row in rows}
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.brake import Brake, Group
@@ -24,6 +24,8 @@ from app.store import (
     cores,
     deliveries,
     explanations,
+    keys,
+    looking_up,
     owing,
     partners,
     presented,
@@ -396,6 +398,29 @@ async def test_everything_is_found_through_its_index(filled: tuple[Database, Par
         for table in ("presented", "delivery", "temporary_status", "evse", "reference", "idempotency"):
             assert f"Seq Scan on {table}" not in plan, query.__name__
             assert not any(line.startswith(f"SCAN {table}") and "USING" not in line for line in plan.splitlines()), plan
+
+
+async def test_what_a_request_asks_for_is_looked_up_by_its_key(filled: tuple[Database, Partner]) -> None:
+    database, partner = filled
+
+    async def of_evses(connection: AsyncConnection, _partner: Partner) -> None:
+        written = metadata.tables["evse"].c.evse_id_key
+        asked = (await connection.execute(select(written).where(metadata.tables["evse"].c.id.in_([7, 8])))).scalars()
+        found = await looking_up.look(connection, [*asked.all(), "nothing"], START)
+        assert [len(one.live) for each in found.values() for one in each] == [1, 1]
+
+    async def of_keys(connection: AsyncConnection, _partner: Partner) -> None:
+        await keys.find_many(connection, ["one", "another"])
+
+    for query, indexes in ((of_evses, ("ix_evse_evse_id_key", "ix_temporary_status_live")), (of_keys, ())):
+        plan = await plan_of(database, query, partner)
+        assert all(index in plan for index in indexes), plan
+        # The few keys there are may be read whole by PostgreSQL.
+        assert "Seq Scan on evse" not in plan
+        assert "Seq Scan on temporary_status" not in plan
+        assert not any(
+            line.startswith(("SCAN evse", "SCAN temporary_status", "SCAN api_key")) for line in plan.splitlines()
+        )
 
 
 async def test_what_is_next_is_found_without_counting_out_or_sorting_what_is_not(
