@@ -54,7 +54,7 @@ class EvseId(msgspec.Struct, frozen=True):
     def key(self) -> str:
         if self.form is Form.DIN:
             return f"{self.operator}*{self.instance}"
-        return f"{self.operator}E{self.instance.replace('*', '')}"
+        return f"{self.country}{self.party}E{self.instance.replace('*', '')}"
 
     @property
     def uid(self) -> str:

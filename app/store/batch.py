@@ -30,9 +30,11 @@ from app.store.due import mark_due
 from app.store.finding import chosen, everybody, live_temporary, of_owners
 from app.store.hearing import write_heard
 from app.store.needs import Needs
+from app.store.prepared import among
 from app.store.replacing import REPLACE_EVSE, REPLACE_TEMPORARY, keyed, not_yet_presented
 from app.store.rows import (
-    evse_from,
+    EVSE_COLUMNS,
+    evse_of,
     evse_values,
     temporary_status_from,
     temporary_status_values,
@@ -45,6 +47,7 @@ _temporary = metadata.tables["temporary_status"]
 _presented = metadata.tables["presented"]
 _delivery = metadata.tables["delivery"]
 _audit = metadata.tables["audit"]
+_WHOLE: Final = tuple(_evse.c[name] for name in EVSE_COLUMNS)
 
 USUAL_BRAKE: Final = Brake()
 
@@ -272,11 +275,11 @@ class Batch:
         }
         which: list[ColumnElement[bool]] = []
         if keys:
-            which.append(_evse.c.evse_id_key.in_(keys))
+            which.append(among(connection, _evse.c.evse_id_key, keys))
         if uids:
             which.append(tuple_(_evse.c.country, _evse.c.party, _evse.c.uid).in_(uids))
         if owners:
-            which.append(_evse.c.id.in_(owners))
+            which.append(among(connection, _evse.c.id, owners))
         loaded = await self._load_evses(connection, or_(*which), lock=lock) if which else set()
         known = (self._evses.keys() - bare) | whole | loaded
         if known:
@@ -335,15 +338,14 @@ class Batch:
         owners = {one.evse for one in self._temporary.values() if one.batch in batches}
         which: list[ColumnElement[bool]] = []
         if keys := {one.key for need in needs if need.bare for one in need.evse_ids}:
-            which.append(_evse.c.evse_id_key.in_(keys))
+            which.append(among(connection, _evse.c.evse_id_key, keys))
         if owners:
-            which.append(_evse.c.id.in_(owners))
+            which.append(among(connection, _evse.c.id, owners))
         if which:
             query = select(*BARE).where(or_(*which)).order_by(_evse.c.id)
             if any(need.bare and need.changes_evse for need in needs):
                 query = query.with_for_update(key_share=True)
-            rows = await connection.execute(query)
-            found += [evse_from(row) for row in rows.mappings()]
+            found += [evse_of(row) for row in await connection.execute(query)]
         for one in found:
             self._remember_evse(one)
         return {one.id for one in found}
@@ -356,10 +358,10 @@ class Batch:
                 self._uncounted[evse] = count - len(self.live(self._evses[evse]))
 
     async def _load_evses(self, connection: AsyncConnection, condition: Any, *, lock: bool) -> set[int]:
-        query = select(_evse).where(condition).order_by(_evse.c.id)
+        query = select(*_WHOLE).where(condition).order_by(_evse.c.id)
         # Not FOR UPDATE: whoever plans something for an EVSE only needs it to go on existing.
         locking = query.with_for_update(key_share=True)
-        found = [evse_from(row) for row in (await connection.execute(locking if lock else query)).mappings()]
+        found = [evse_of(row) for row in await connection.execute(locking if lock else query)]
         for one in found:
             self._remember_evse(one)
         return {one.id for one in found}

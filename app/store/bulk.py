@@ -4,14 +4,13 @@ SQLite runs one prepared statement over plain tuples; PostgreSQL is given a colu
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.instants import Instant, as_text
+from app.store.instants import Instant, Texts
 
 _POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -47,17 +46,9 @@ async def change(
         await connection.exec_driver_sql(statement, _columns(rows))
 
 
-class _Texts(dict[datetime | None, str | None]):
-    """Times as texts, each written once: where many rows change at once, most of them share theirs."""
-
-    def __missing__(self, at: datetime | None) -> str | None:
-        text = self[at] = as_text(at)
-        return text
-
-
 def _written(table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The same with times as the database has them."""
-    text = _Texts().__getitem__
+    text = Texts().__getitem__
     times = [isinstance(table.c[name].type, Instant) for name in names]
     columns = zip(*rows, strict=True)
     return list(

@@ -42,3 +42,11 @@ def as_text(at: datetime | None) -> str | None:
 
 def from_text(stored: str | None) -> datetime | None:
     return None if stored is None else datetime.fromisoformat(stored + "+00:00")
+
+
+class Texts(dict[datetime | None, str | None]):
+    """Times as texts, each written once: where many rows change at once, most of them share theirs."""
+
+    def __missing__(self, at: datetime | None) -> str | None:
+        text = self[at] = as_text(at)
+        return text

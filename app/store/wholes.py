@@ -10,22 +10,19 @@ from app.domain.scope import Scope
 from app.domain.status import DeploymentState
 from app.domain.whole import Whole
 from app.store.reach import covered
-from app.store.rows import evse_from
+from app.store.rows import EVSE_COLUMNS, evse_of
 from app.store.tables import metadata
 
 _evse = metadata.tables["evse"]
 _BY_OPERATOR: Final = "ix_evse_operator_id"
 #: Not what was imported: of thousands that is much to read, and whoever is about thousands says nothing about it.
-BARE: Final = (
-    *(one for one in _evse.c if one.name != "ocpi_object"),
-    null().label("ocpi_object"),
-)
+BARE: Final = tuple(null().label(name) if name == "ocpi_object" else _evse.c[name] for name in EVSE_COLUMNS)
 
 
 async def evses_of(connection: AsyncConnection, whole: Whole, scope: Scope, most: int) -> list[Evse]:
     """Up to `most` EVSEs of a part of the fleet that a scope covers, oldest first, each without its `ocpi_object`."""
     query = _of(select(*BARE), whole).where(covered(scope)).order_by(_evse.c.id).limit(most)
-    return [evse_from(row) for row in (await connection.execute(query)).mappings()]
+    return [evse_of(row) for row in await connection.execute(query)]
 
 
 async def count_of(connection: AsyncConnection, whole: Whole, scope: Scope, most: int) -> int:

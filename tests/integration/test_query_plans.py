@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.brake import Brake, Group
 from app.domain.delivery import Aspect, Delivery
+from app.domain.evse_id import parse_evse_id
 from app.domain.partner import Partner
 from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
@@ -39,6 +40,7 @@ from app.store.batched_references import BatchedReferences
 from app.store.database import Database
 from app.store.due import mark_due
 from app.store.fleet_lists import InEffect
+from app.store.hearing import write_heard
 from app.store.needs import Needs
 from app.store.rows import delivery_values
 from app.store.tables import metadata
@@ -197,6 +199,16 @@ async def mark(connection: AsyncConnection, _partner: Partner) -> None:
     await mark_due(connection, [7, 8])
 
 
+async def load_reported(connection: AsyncConnection, _partner: Partner) -> None:
+    ids = tuple(parse_evse_id(f"DE*ABC*E{number}") for number in range(1, 201))
+    await Batch(START).load(connection, [Needs(evse_ids=ids, changes_evse=True, bare=True)])
+
+
+async def hear(connection: AsyncConnection, _partner: Partner) -> None:
+    # So many that to read all of the table and join it looks cheap, as of a bulk of reports it does.
+    await write_heard(connection, list((await presented.evses_by_id(connection, range(1, 201))).values()))
+
+
 async def resend(connection: AsyncConnection, partner: Partner) -> None:
     assert await partners.resend(connection, partner, 7, START)
 
@@ -311,6 +323,8 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (told, "ix_attempt_evse_partner", "(evse=?", "Index Cond: "),
     (settle, "delivery", "(partner=? AND evse=?)", "Index Cond: ((partner = "),
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
+    (load_reported, "ix_evse_evse_id_key", "(evse_id_key=?)", "Index Cond: "),
+    (hear, "evse", "(rowid=?)", "Index Cond: (id = ANY"),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
     (overridden_at_operator, "ix_temporary_status_braked", "(operator=? AND valid_from>", "Index Cond: "),
     (whole_location, "ix_evse_location_country_party", "(location=?)", "Index Cond: "),

@@ -139,8 +139,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return self.reported == OCPI_REMOVED
 
     def decide(self, batch: Batch) -> "Reported":
-        by = batch.principal(self.by)
-        evse = batch.evse(self.evse_id, sees(by, Action.REPORT))
+        return self.judge(batch, sees(batch.principal(self.by), Action.REPORT))
+
+    def judge(self, batch: Batch, seen: Callable[[Evse], bool]) -> "Reported":
+        """Decide it for a caller for whom there is what is `seen`."""
+        evse = batch.evse(self.evse_id, seen)
         status = evse.actual_status if self.removes else understood(self.reported, occupied_means=self.occupied_means)
         ahead = batch.at + TOLERATED_AHEAD
         # A stored time that lies impossibly far ahead is a clock that was stepped back: it must not block what is new.
@@ -195,12 +198,16 @@ class ReportMany(msgspec.Struct, frozen=True):
         )
 
     def decide(self, batch: Batch) -> list[Reported | DomainError]:
-        return [_judged(one, batch) for one in self.reports]
+        try:
+            seen = sees(batch.principal(self.by), Action.REPORT)
+        except DomainError as refusal:
+            return [refusal] * len(self.reports)
+        return [_judged(one, batch, seen) for one in self.reports]
 
 
-def _judged(report: Report, batch: Batch) -> Reported | DomainError:
+def _judged(report: Report, batch: Batch, seen: Callable[[Evse], bool]) -> Reported | DomainError:
     try:
-        return report.decide(batch)
+        return report.judge(batch, seen)
     except DomainError as refusal:
         return refusal
 
