@@ -27,6 +27,17 @@ ERRORS: Final = (
 )
 
 
+class _Unshared:
+    """Stands in for httpcore's locks: each turns the event loop once, three times a request, and nobody shares ours."""
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+_UNSHARED: Final = _Unshared()
+
+
 class Received(msgspec.Struct, frozen=True):
     """An answer as it came in."""
 
@@ -64,6 +75,7 @@ class Connections:
         try:
             request = httpcore.Request(method, url, headers=headers, content=body, extensions=dict(extensions))
             response = await connection.handle_async_request(request)
+            connection._connection._state_lock = _UNSHARED  # type: ignore[union-attr]  # noqa: SLF001 - see there
             try:
                 received = await _received(response, largest)
             finally:
@@ -89,7 +101,9 @@ class Connections:
             if latest.can_handle_request(origin) and not latest.has_expired():
                 return latest
             await latest.aclose()
-        return httpcore.AsyncHTTPConnection(origin, self._context, KEEP_ALIVE_SECONDS, network_backend=self._network)
+        made = httpcore.AsyncHTTPConnection(origin, self._context, KEEP_ALIVE_SECONDS, network_backend=self._network)
+        made._request_lock = _UNSHARED  # type: ignore[assignment]  # noqa: SLF001 - see there
+        return made
 
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept_at < _SWEEP_SECONDS:

@@ -42,6 +42,7 @@ class Requests:
         #: The EVSEs of all of them. Not left to the leases alone: where a clock steps ahead, or a machine slept, those
         #: are over at once, while the requests go on.
         self.busy: set[int] = set()
+        self._failed = False  #: whether anything has, of what is to be settled
         self._takes = _MOMENT  #: seconds, a request
         self.closing = False
 
@@ -81,13 +82,8 @@ class Requests:
         """Forget these, which were the first that came through."""
         self.busy -= {one.key[1] for one in ones}
         del self.through[: len(ones)]
+        self._failed = _any_failed(self.through)
         self._go_on()
-
-    @property
-    def _failed(self) -> bool:
-        return any(
-            isinstance(one, Done) and isinstance(one.outcome, NotSent | Refused | Unknown) for one in self.through
-        )
 
     def _go_on(self) -> None:
         while self._waiting and len(self.under_way) < self._in_flight and not self.closing and not self._failed:
@@ -115,5 +111,10 @@ class Requests:
             log.error("a claim came to nothing, and runs out", exc_info=failure)
         else:
             self.through += said.result()
+            self._failed = self._failed or _any_failed(said.result())
         self._go_on()
         self._notify()
+
+
+def _any_failed(through: Iterable[Done | Claim]) -> bool:
+    return any(isinstance(one, Done) and isinstance(one.outcome, NotSent | Refused | Unknown) for one in through)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.delivery import LEFT, Aspect, Delivery, Known
 from app.store.leases import free
+from app.store.prepared import among
 from app.store.tables import metadata
 
 _delivery: Final = metadata.tables["delivery"]
@@ -41,14 +42,16 @@ async def one_aspect_each(
     partner = rows[0].partner
     if alone:
         of_status = (_delivery.c.partner == partner, _delivery.c.aspect == Aspect.STATUS.value)
-        query = select(_delivery.c.evse).where(*of_status, _delivery.c.evse.in_(alone))
+        query = select(_delivery.c.evse).where(*of_status, among(connection, _delivery.c.evse, alone))
         locked = set((await connection.execute(query.with_for_update(skip_locked=True))).scalars())
         chosen = {evse: row for evse, row in chosen.items() if evse not in alone or evse in locked}
     if connection.dialect.name == "sqlite":
         return [row for row in rows if chosen.get(row.evse) is row]  # nobody else writes since before the look
     # Asked again, now that nobody can take them any more: somebody may have between the look and the lock.
     taken = ~free(_delivery.c.lease_until, at, longest_lease)
-    query = select(_delivery.c.evse).where(_delivery.c.partner == partner, _delivery.c.evse.in_(chosen), taken)
+    query = select(_delivery.c.evse).where(
+        _delivery.c.partner == partner, among(connection, _delivery.c.evse, chosen), taken
+    )
     busy = set((await connection.execute(query)).scalars())
     return [row for row in rows if chosen.get(row.evse) is row and row.evse not in busy]
 
@@ -57,7 +60,7 @@ async def known(connection: AsyncConnection, rows: Collection[Delivery]) -> dict
     """What the partner of these rows acknowledged about each of their EVSEs, in both aspects, and at which address."""
     partners, evses = {row.partner for row in rows}, {row.evse for row in rows}
     columns = (_delivery.c.evse, _delivery.c.aspect, _delivery.c.acked_digest, _delivery.c.told_at)
-    query = select(*columns).where(_delivery.c.partner.in_(partners), _delivery.c.evse.in_(evses))
+    query = select(*columns).where(_delivery.c.partner.in_(partners), among(connection, _delivery.c.evse, evses))
     digests: dict[int, dict[str, str | None]] = {}
     addresses: dict[int, str | None] = {}
     # An address of either aspect counts, the status first: what was told for the schedule was perhaps the whole EVSE.

@@ -46,6 +46,27 @@ async def change(
         await connection.exec_driver_sql(statement, _columns(rows))
 
 
+async def change_each(
+    connection: AsyncConnection,
+    table: Table,
+    keys: Sequence[str],
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """The same of a few rows whose key is several columns, which come last: row by row, each through the index."""
+    if not rows:
+        return
+    written = [*names, *keys]
+    if connection.dialect.name == "sqlite":
+        marks = ["?"] * len(written)
+        rows = _written(table, written, rows)
+    else:
+        marks = [f"${number}" for number in range(1, len(written) + 1)]
+    set_to = [f"{name} = {mark}" for name, mark in zip(written, marks, strict=True)]
+    values, which = ", ".join(set_to[: len(names)]), " AND ".join(set_to[len(names) :])
+    await connection.exec_driver_sql(f"UPDATE {table.name} SET {values} WHERE {which}", list(rows))  # noqa: S608
+
+
 def _written(table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The same with times as the database has them."""
     text = Texts().__getitem__

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.delivery import Aspect, Delivery
 from app.domain.partner import Partner
 from app.store.aspects import doubt_siblings, doubt_siblings_in_flight, one_aspect_each, siblings_free
+from app.store.bulk import add, change_each
 from app.store.leases import free
-from app.store.rows import delivery_from, delivery_values
+from app.store.prepared import among
+from app.store.rows import DELIVERY_COLUMNS, delivery_of, delivery_row, delivery_values
 from app.store.tables import metadata
 
 _delivery = metadata.tables["delivery"]
@@ -21,6 +23,8 @@ _partner = metadata.tables["partner"]
 _presented = metadata.tables["presented"]
 _change = metadata.tables["presented_change"]
 
+_row: Final = [_delivery.c[name] for name in DELIVERY_COLUMNS]
+_KEYED: Final = 3  #: columns that are the key, which come first
 #: Further ahead than any `next_at` is ever set: such a row was written under a clock that has since been stepped back.
 FURTHEST_NEXT: Final = timedelta(days=1, hours=1)
 
@@ -55,9 +59,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 async def of_evses(connection: AsyncConnection, evses: Iterable[int]) -> dict[tuple[int, int, Aspect], Delivery]:
     """The deliveries of these EVSEs, by (partner, EVSE, aspect)."""
-    rows = (await connection.execute(select(_delivery).where(_delivery.c.evse.in_(list(evses))))).mappings()
-    found = (delivery_from(row) for row in rows)
-    return {(one.partner, one.evse, one.aspect): one for one in found}
+    query = select(*_row).where(among(connection, _delivery.c.evse, list(evses)))
+    return {one.key: one for one in map(delivery_of, await connection.execute(query))}
 
 
 async def owe(connection: AsyncConnection, owed: Sequence[Owed]) -> None:
@@ -89,9 +92,9 @@ async def claim(
     taken: list[Delivery] = []
     # One after the other: asked for with one OR, the index could only say which rows are this partner's.
     for due in (_delivery.c.next_at <= at, _delivery.c.next_at > at + FURTHEST_NEXT):
-        query = select(_delivery).where(due, *_claimable(partner, at, longest_lease, announces=announces))
+        query = select(*_row).where(due, *_claimable(partner, at, longest_lease, announces=announces))
         if busy:
-            query = query.where(_delivery.c.evse.not_in(busy))
+            query = query.where(~among(connection, _delivery.c.evse, busy))
         # By what the index is sorted by and nothing else: of thousands that are due at one instant no more are read.
         order = (_delivery.c.next_at, _delivery.c.evse)
         query = (
@@ -99,7 +102,7 @@ async def claim(
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        rows = [delivery_from(row) for row in (await connection.execute(query)).mappings()]
+        rows = [delivery_of(row) for row in await connection.execute(query)]
         if announces and rows:
             rows = await one_aspect_each(connection, rows, at, longest_lease)
             await doubt_siblings(connection, [one.key for one in rows if one.in_flight], at)
@@ -120,24 +123,23 @@ async def settle(
     # With their siblings, which may have to be doubted: everybody locks a status before the schedule.
     which = and_(
         _delivery.c.partner.in_({partner for partner, _, _ in wanted}),
-        _delivery.c.evse.in_({evse for _, evse, _ in wanted}),
+        among(connection, _delivery.c.evse, sorted({evse for _, evse, _ in wanted})),
     )
     order = (_delivery.c.evse, _delivery.c.partner, _delivery.c.aspect.desc())
-    rows = (await connection.execute(select(_delivery).where(which).order_by(*order).with_for_update())).mappings()
-    found = [one for one in map(delivery_from, rows) if one.key in wanted]
+    rows = await connection.execute(select(*_row).where(which).order_by(*order).with_for_update())
+    found = [one for one in map(delivery_of, rows) if one.key in wanted]
     await replace(connection, [new for one in found if (new := decide(one)) is not None])
 
 
 async def replace(connection: AsyncConnection, rows: Sequence[Delivery]) -> None:
     """Store these rows, which the transaction has locked, as they are here."""
-    if rows:
-        await connection.execute(_replace, [_keyed(one) for one in rows])
+    values = [(*row[_KEYED:], *row[:_KEYED]) for row in map(delivery_row, rows)]
+    await change_each(connection, _delivery, DELIVERY_COLUMNS[:_KEYED], DELIVERY_COLUMNS[_KEYED:], values)
 
 
 async def log(connection: AsyncConnection, attempts: Sequence[Attempt]) -> None:
-    if attempts:
-        values = [{**msgspec.structs.asdict(one), "aspect": one.aspect.value} for one in attempts]
-        await connection.execute(_attempt.insert(), values)
+    values = [msgspec.structs.astuple(msgspec.structs.replace(one, aspect=one.aspect.value)) for one in attempts]
+    await add(connection, _attempt, Attempt.__struct_fields__, values)
 
 
 async def void_leases(connection: AsyncConnection, at: datetime) -> int:
@@ -283,16 +285,6 @@ def _owe_values(one: Owed) -> dict[str, Any]:
     }
 
 
-def _keyed(one: Delivery) -> dict[str, Any]:
-    values = delivery_values(one)
-    return {
-        "key_partner": values.pop("partner"),
-        "key_evse": values.pop("evse"),
-        "key_aspect": values.pop("aspect"),
-        **{f"new_{name}": value for name, value in values.items()},
-    }
-
-
 _this_row: Final = and_(
     _delivery.c.partner == bindparam("key_partner"),
     _delivery.c.evse == bindparam("key_evse"),
@@ -317,5 +309,3 @@ _owe: Final = (
     )
 )
 _owe_anew: Final = update(_delivery).where(_this_row).values(next_at=_due_at, acked_digest=None)
-_values: Final = [column.name for column in _delivery.c if column.name not in {"partner", "evse", "aspect"}]
-_replace: Final = update(_delivery).where(_this_row).values({name: bindparam(f"new_{name}") for name in _values})

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.evse import Evse
 from app.domain.location import Location
+from app.store.prepared import among
 from app.store.rows import location_from
 from app.store.tables import metadata
 
@@ -22,8 +23,13 @@ async def of_evses(connection: AsyncConnection, evses: Iterable[Evse]) -> dict[t
     if not keys:
         return {}
     # Column by column, as SQLite finds nothing through an index by several at once; what came along is left out again.
-    countries, parties, ids = ({key[place] for key in keys} for place in range(3))
-    at = (_location.c.country.in_(countries), _location.c.party.in_(parties), _location.c.location.in_(ids))
+    countries, parties = ({key[place] for key in keys} for place in range(2))
+    ids = {id_ for _, _, id_ in keys if id_ is not None}
+    at = (
+        _location.c.country.in_(countries),
+        _location.c.party.in_(parties),
+        among(connection, _location.c.location, ids),
+    )
     rows = (await connection.execute(select(_location).where(*at))).mappings().all()
     if not rows:
         return {}
@@ -31,7 +37,7 @@ async def of_evses(connection: AsyncConnection, evses: Iterable[Evse]) -> dict[t
     latest = (
         select(*stands, func.max(_presented.c.last_updated))
         .join(_presented, _presented.c.evse == _evse.c.id)
-        .where(_evse.c.location.in_(ids))
+        .where(among(connection, _evse.c.location, ids))
         .group_by(*stands)
     )
     moved = {(country, party, id_): at for country, party, id_, at in await connection.execute(latest)}

@@ -22,6 +22,7 @@ from app.store.finding import live_temporary
 from app.store.instants import Instant
 from app.store.locations import of_evses
 from app.store.packed import Reading
+from app.store.prepared import among
 from app.store.rows import (
     announced_from,
     evse_from,
@@ -127,7 +128,7 @@ async def complete(connection: AsyncConnection, shown: Sequence[Shown], at: date
 
 
 async def evses_by_id(connection: AsyncConnection, ids: Collection[int]) -> dict[int, Evse]:
-    rows = (await connection.execute(select(_evse).where(_evse.c.id.in_(ids)))).mappings()
+    rows = (await connection.execute(select(_evse).where(among(connection, _evse.c.id, ids)))).mappings()
     return {row["id"]: evse_from(row) for row in rows}
 
 
@@ -185,7 +186,9 @@ async def take_for_now(connection: AsyncConnection, now: datetime) -> None:
 
 
 async def shown_by_evse(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, Shown]:
-    rows = (await connection.execute(select(_presented).where(_presented.c.evse.in_(list(ids))))).mappings()
+    rows = (
+        await connection.execute(select(_presented).where(among(connection, _presented.c.evse, list(ids))))
+    ).mappings()
     return {row["evse"]: shown_from(row) for row in rows}
 
 

@@ -196,12 +196,45 @@ def announced_from(stored: list[Any] | None) -> tuple[Announced, ...]:
     return () if not stored else msgspec.convert(stored, tuple[Announced, ...])
 
 
-_DELIVERY = tuple(name for name in Delivery.__struct_fields__ if name != "aspect")
+#: What `delivery_of` reads, in its order; `delivery_values` and those who change rows go by it too.
+DELIVERY_COLUMNS: Final = Delivery.__struct_fields__
+_ASPECT: Final = {one.value: one for one in Aspect}
 
 
 def delivery_from(row: RowMapping) -> Delivery:
-    return Delivery(aspect=Aspect(row["aspect"]), **{name: row[name] for name in _DELIVERY})
+    return delivery_of([row[name] for name in DELIVERY_COLUMNS])
+
+
+def delivery_of(row: Sequence[Any]) -> Delivery:
+    """A row of `DELIVERY_COLUMNS`, by their places: lanes read many."""
+    return Delivery(
+        partner=row[0],
+        evse=row[1],
+        aspect=_ASPECT[row[2]],
+        want=row[3],
+        acked=row[4],
+        acked_digest=row[5],
+        acked_at=row[6],
+        shared_at=row[7],
+        generation=row[8],
+        in_flight=row[9],
+        suspect=row[10],
+        confirm_at=row[11],
+        rejected_version=row[12],
+        lease_until=row[13],
+        token=row[14],
+        attempts=row[15],
+        next_at=row[16],
+        last_error=row[17],
+        told_at=row[18],
+    )
 
 
 def delivery_values(delivery: Delivery) -> dict[str, Any]:
-    return {"aspect": delivery.aspect.value, **{name: getattr(delivery, name) for name in _DELIVERY}}
+    return dict(zip(DELIVERY_COLUMNS, delivery_row(delivery), strict=True))
+
+
+def delivery_row(delivery: Delivery) -> tuple[Any, ...]:
+    """The values of `DELIVERY_COLUMNS`."""
+    partner, evse, aspect, *others = msgspec.structs.astuple(delivery)
+    return (partner, evse, aspect.value, *others)

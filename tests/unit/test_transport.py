@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from httpcore._synchronization import AsyncLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -364,3 +365,33 @@ def test_every_excerpt_is_printable(body: bytes) -> None:
 )
 def test_json_is_known_by_its_media_type(kind: str, is_json: bool) -> None:
     assert Answer(200, {"content-type": kind}, b"{}").is_json is is_json
+
+
+async def test_a_request_on_a_kept_connection_waits_for_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    acquire = AsyncLock.__aenter__
+
+    async def counted(self: AsyncLock) -> AsyncLock:
+        taken.append(self)
+        return await acquire(self)
+
+    monkeypatch.setattr(AsyncLock, "__aenter__", counted)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            await writer.drain()
+
+    async with partner(talk) as url:
+        transport = Transport(in_flight=1, timeout=TIMEOUT)
+        try:
+            first = await transport.send("POST", url, headers={}, body=b"hello")
+            assert len(taken) <= 1  # there is no way to the lock of a connection before it is made
+            taken.clear()
+            again = await transport.send("POST", url, headers={}, body=b"hello")
+        finally:
+            await transport.close()
+    assert isinstance(first, Answer)
+    assert isinstance(again, Answer)
+    assert taken == []
