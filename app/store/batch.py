@@ -26,8 +26,9 @@ from app.store.batched_keys import Asked, BatchedKeys
 from app.store.batched_locations import BatchedLocations
 from app.store.batched_references import BatchedReferences
 from app.store.batched_wholes import BatchedWholes
+from app.store.bulk import add_dicts
 from app.store.due import mark_due
-from app.store.finding import chosen, everybody, live_temporary, of_owners
+from app.store.finding import chosen, everybody, live_of, live_temporary, of_owners
 from app.store.hearing import write_heard
 from app.store.needs import Needs
 from app.store.prepared import among
@@ -258,7 +259,7 @@ class Batch:
         await self.references.load(connection, refs)
         await self._load_past_refs(connection, {one for need in needs for one in need.past_refs})
         await self.answers.load(connection, {one for need in needs for one in need.answers})
-        if conditions := list(_to_be_changed(needs, temporary_ids, refs, self.at)):
+        if conditions := list(_to_be_changed(connection, needs, temporary_ids, refs, self.at)):
             await self._load_temporary(connection, or_(*conditions), lock=True)
 
         if lock := any(need.changes_evse and not need.bare for need in needs):
@@ -283,7 +284,8 @@ class Batch:
         loaded = await self._load_evses(connection, or_(*which), lock=lock) if which else set()
         known = (self._evses.keys() - bare) | whole | loaded
         if known:
-            await self._load_temporary(connection, live_temporary(known, self.at), lock=False)
+            live = live_of(among(connection, _temporary.c.evse, known), self.at)
+            await self._load_temporary(connection, live, lock=False)
         await self._count_live(connection, needs, bare - known)
         self._keys["evse"] = await dialect.take_keys(connection, "evse", sum(need.new_evses for need in needs))
         self._keys["temporary_status"] = await dialect.take_keys(
@@ -353,7 +355,8 @@ class Batch:
     async def _count_live(self, connection: AsyncConnection, needs: Sequence[Needs], evses: set[int]) -> None:
         """Count what lives on EVSEs of which it is not loaded, beside what is, where anybody asks how much it is."""
         if evses and any(need.bare and need.by is not None and need.by.is_braked for need in needs):
-            query = select(_temporary.c.evse, func.count()).where(live_temporary(evses, self.at))
+            live = live_of(among(connection, _temporary.c.evse, evses), self.at)
+            query = select(_temporary.c.evse, func.count()).where(live)
             for evse, count in await connection.execute(query.group_by(_temporary.c.evse)):
                 self._uncounted[evse] = count - len(self.live(self._evses[evse]))
 
@@ -395,7 +398,7 @@ class Batch:
         if changed := sorted(self._changed["temporary_status"]):
             await connection.execute(REPLACE_TEMPORARY, [keyed(self._temporary_values(one)) for one in changed])
         if new := sorted(self._new["temporary_status"] & self._temporary.keys()):
-            await connection.execute(_temporary.insert(), [self._temporary_values(one) for one in new])
+            await add_dicts(connection, _temporary, [self._temporary_values(one) for one in new])
         shared: set[int] = set()
         if self._readdressed:
             theirs = _delivery.c.evse.in_(sorted(self._readdressed))
@@ -411,8 +414,7 @@ class Batch:
             self.audit(alarm.tripped_by or "", "trip", f"brake of {alarm.group.name}", alarm.group.operator)
         await self.references.write(connection)
         await self.answers.write(connection, self.at)
-        if self._audit:
-            await connection.execute(_audit.insert(), self._audit)
+        await add_dicts(connection, _audit, self._audit)
         return bool(self._recheck)
 
     async def is_stored(self, connection: AsyncConnection) -> bool:
@@ -477,16 +479,20 @@ class Batch:
 
 
 def _to_be_changed(
-    needs: Sequence[Needs], temporary_ids: set[int], refs: set[tuple[str, str]], at: datetime
+    connection: AsyncConnection,
+    needs: Sequence[Needs],
+    temporary_ids: set[int],
+    refs: set[tuple[str, str]],
+    at: datetime,
 ) -> Iterator[ColumnElement[bool]]:
     """What may be changed, for the one statement that locks: two replicas never take it in different orders."""
     if temporary_ids:
-        yield _temporary.c.id.in_(temporary_ids)
+        yield among(connection, _temporary.c.id, temporary_ids)
     if refs:
         theirs = of_owners(_temporary.c.created_by, _temporary.c.ref, refs)
         yield and_(theirs, _temporary.c.ended_at.is_(None))
     if keys := {one.key for need in needs if need.changes_live for one in need.evse_ids}:
-        yield live_temporary(select(_evse.c.id).where(_evse.c.evse_id_key.in_(keys)), at)
+        yield live_temporary(select(_evse.c.id).where(among(connection, _evse.c.evse_id_key, keys)), at)
     if batches := {need.batch for need in needs if need.batch is not None}:
         yield _temporary.c.batch.in_(batches)
     yield from (_of_key(need.ends_of, at) for need in needs if need.ends_of is not None)

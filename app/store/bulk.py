@@ -3,7 +3,7 @@
 SQLite runs one prepared statement over plain tuples; PostgreSQL is given a column at a time, as arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Table
@@ -25,6 +25,12 @@ async def add(connection: AsyncConnection, table: Table, names: Sequence[str], r
     else:
         values = ", ".join(f"new.{_cast(table.c[name])}" for name in names)
         await connection.exec_driver_sql(f"{into} SELECT {values} FROM {_unnested(table, names)}", _columns(rows))  # noqa: S608 - names of ours
+
+
+async def add_dicts(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same of rows that all name the same columns, in the same order, and have no documents."""
+    if rows:
+        await add(connection, table, list(rows[0]), [tuple(row.values()) for row in rows])
 
 
 async def change(

@@ -204,6 +204,15 @@ async def load_reported(connection: AsyncConnection, _partner: Partner) -> None:
     await Batch(START).load(connection, [Needs(evse_ids=ids, changes_evse=True, bare=True)])
 
 
+async def load_planned(connection: AsyncConnection, _partner: Partner) -> None:
+    ids = tuple(parse_evse_id(f"DE*ABC*E{number}") for number in range(1, 46))
+    await Batch(START).load(connection, [Needs(evse_ids=ids)])
+
+
+async def load_changed(connection: AsyncConnection, _partner: Partner) -> None:
+    await Batch(START).load(connection, [Needs(temporary_ids=(7, 8))])
+
+
 async def hear(connection: AsyncConnection, _partner: Partner) -> None:
     # So many that to read all of the table and join it looks cheap, as of a bulk of reports it does.
     await write_heard(connection, list((await presented.evses_by_id(connection, range(1, 201))).values()))
@@ -324,6 +333,8 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
     (settle, "delivery", "(partner=? AND evse=?)", "Index Cond: ((partner = "),
     (mark, "presented", "(rowid=?)", "Index Cond: (evse = "),
     (load_reported, "ix_evse_evse_id_key", "(evse_id_key=?)", "Index Cond: "),
+    (load_planned, "ix_temporary_status_live", "(evse=?", "Index Cond: "),
+    (load_changed, "temporary_status", "temporary_status USING INTEGER PRIMARY KEY (rowid=?)", "Index Cond: (id = ANY"),
     (hear, "evse", "(rowid=?)", "Index Cond: (id = ANY"),
     (resend, "delivery", "(partner=? AND evse=?", "Index Cond: ((partner = "),
     (overridden_at_operator, "ix_temporary_status_braked", "(operator=? AND valid_from>", "Index Cond: "),
