@@ -20,8 +20,9 @@ from app.domain.presentation import present
 from app.domain.status import AppliesWhen, DeploymentState, Kind, OcppStatus
 from app.domain.temporary_status import TemporaryStatus
 from app.schedule.alarm import Alarm
+from app.schedule.promising import promise
 from app.schedule.reconcile import CHUNK, Reconciler
-from app.schedule.resolving import LONGEST_WAIT
+from app.schedule.resolving import LONGEST_WAIT, resolve
 from app.store import cores, owing, partners, presented
 from app.store.commands.ending import End
 from app.store.commands.temporary_statuses import Change
@@ -549,6 +550,48 @@ async def test_a_pass_that_fails_is_tried_again(
         await plan(writer)
         await _until_shown(database, "kind:BLOCKED")
     assert [entry["log_level"] for entry in logs] == ["error"]
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_pass_that_fails_in_a_later_slice_leaves_nothing_behind(
+    database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    monkeypatch.setattr("app.schedule.reconcile.SLICE", 2)
+    begin = START + HOUR
+    fleet = await make_fleet(database, 7, START, begin)
+    await add_partner(database, clock, "app")
+    one = reconciler(database, clock)
+    clock.set(begin)
+    tables = ("presented", "presented_change", "delivery")
+    before = [await stored(database, table) for table in tables]
+    promising: list[int] = []
+
+    async def watched(connection: Any, receivers: Any, resolved: Any, at: datetime) -> None:
+        promising.append(len(resolved))
+        await promise(connection, receivers, resolved, at)
+        promising.pop()
+
+    def fails(due: Any, *what: Any) -> Any:
+        if promising == [2]:  # what the first slice came to is being promised
+            if not cancelled:
+                raise ValueError("no such status")
+            passing.cancel()
+        return resolve(due, *what)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.schedule.reconcile.promise", watched)
+        patched.setattr("app.schedule.reconcile.resolve", fails)
+        tasks = asyncio.all_tasks()
+        passing = asyncio.create_task(one.pass_once())
+        with pytest.raises(asyncio.CancelledError if cancelled else ValueError):
+            await passing
+        assert asyncio.all_tasks() <= tasks | {passing}
+    before[0] = [row | {"recheck_at": AT_ONCE} for row in before[0]]  # for the new partner
+    assert [await stored(database, table) for table in tables] == before
+    assert await one.pass_once() == len(fleet)
+    assert await shown(database) == dict.fromkeys(fleet, "kind:BLOCKED")
+    assert await changes(database) == dict.fromkeys(fleet, 1)
+    assert [(row["evse"], row["want"]) for row in await stored(database, "delivery")] == [(evse, 2) for evse in fleet]
 
 
 async def test_readiness_learns_of_passes_even_while_changes_never_stop_coming_in(
