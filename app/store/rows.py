@@ -14,7 +14,7 @@ from app.domain.location import Location
 from app.domain.presentation import Gate, Presentation, What
 from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
-from app.store.spans import step_of
+from app.store.spans import span_of
 
 
 def evse_from(row: RowMapping) -> Evse:
@@ -138,7 +138,7 @@ def temporary_status_values(one: TemporaryStatus, operator: str) -> dict[str, An
         "end_reason": one.end_reason,
         "braked": one.braked,
         "batch": one.batch,
-        "span": step_of(one),
+        "span": span_of(one),
     }
 
 

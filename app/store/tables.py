@@ -140,7 +140,7 @@ class TemporaryStatusRow(SQLModel, table=True):
         Index("ix_temporary_status_kind_id", "kind", "id"),
         Index("ix_temporary_status_updated_at", "updated_at"),
         # With the ends, so that what was over by then is passed by without a look at its row.
-        Index("ix_temporary_status_span_valid_from", "span", "valid_from", "valid_to", "ended_at"),
+        Index("ix_temporary_status_span_id", "span", "id", "valid_from", "valid_to", "ended_at"),
         _one_of("kind", Kind),
         _one_of("applies_when", AppliesWhen),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),
@@ -165,7 +165,7 @@ class TemporaryStatusRow(SQLModel, table=True):
     end_reason: str | None = None
     braked: bool = _filled("false")  #: whether a key below operations made it
     batch: str | None = None  #: the call that planned it together with others
-    span: int = _filled("0")  #: hours within which it is over, in steps, see `store/spans.py`; 0: nobody knows
+    span: int = _filled("0")  #: when and how long it can be in effect, see `store/spans.py`; 0: nobody knows
 
 
 class PresentedRow(SQLModel, table=True):

@@ -21,7 +21,7 @@ _evse = metadata.tables["evse"]
 _temporary = metadata.tables["temporary_status"]
 _row = _temporary.c
 
-_SPAN: Final = "ix_temporary_status_span_valid_from"
+_SPAN: Final = "ix_temporary_status_span_id"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +154,8 @@ def _access(query: Select[Any], wanted: TemporaryQuery, at: datetime, *, at_site
             return Access(query=query, ways=[_way(column.is_not(None), index=index)])
     if wanted.created_by is not None and live:
         return Access(query=query, ways=_until_now("ix_temporary_status_created_by_live", at))
+    if (instant := wanted.active_at or (at if wanted.state is State.ACTIVE else None)) is not None:
+        return Access(query=query, ways=[_way(spans.is_span(one), index=_SPAN) for one in spans.at_instant(instant)])
     if times := _times(wanted, at):
         return Access(query=query, ways=[_way(one, index=_SPAN, ordered=False) for one in times], wide=True)
     if wanted.updated_since is not None:
@@ -181,10 +183,6 @@ def _until_now(index: str, at: datetime) -> list[Way]:
 
 
 def _times(wanted: TemporaryQuery, at: datetime) -> list[ColumnElement[bool]]:
-    if wanted.active_at is not None:
-        return spans.reached(wanted.active_at, wanted.active_at, whole=True)
-    if wanted.state is State.ACTIVE:
-        return spans.reached(at, at, whole=True)
     if wanted.shares_from is not None or wanted.shares_until is not None:
         return spans.reached(wanted.shares_from, wanted.shares_until)
     return spans.begins_after(at) if wanted.state is State.PLANNED else []

@@ -13,7 +13,7 @@ import msgspec
 from app.domain.interval import Interval
 from app.domain.temporary_status import TemporaryStatus
 from app.store.database import Database
-from app.store.spans import step_of
+from app.store.spans import span_of
 from app.store.tables import metadata
 from benchmarks import fleet
 from benchmarks.bench import Bench, Scenario
@@ -167,7 +167,7 @@ async def _crowd(url: str, before: Stock, after: Stock) -> None:
     row = metadata.tables["temporary_status"].c
     among = row.id.between(over - (after.active - before.active) + 1, over)
     interval = Interval(before.at - timedelta(hours=1), before.at + timedelta(hours=8))
-    again = step_of(fleet.window(1, 1, interval.begin, interval.end))
+    again = span_of(fleet.window(1, 1, interval.begin, interval.end))
     database = Database(url)
     try:
         async with database.write() as connection:

@@ -17,6 +17,7 @@ from app.domain.temporary_status import State
 from app.store.commands.ending import End
 from app.store.commands.temporary_statuses import Plan
 from app.store.database import Database
+from app.store.spans import span_of
 from app.store.writer import Writer
 from tests.builders import (
     ADMIN,
@@ -78,7 +79,7 @@ async def test_what_is_planned_is_stored_as_asked(database: Database, writer: Wr
         "end_reason": None,
         "braked": True,
         "batch": None,
-        "span": 1,
+        "span": span_of(one),
     }
 
 

@@ -29,7 +29,7 @@ from app.store.due import AT_ONCE
 from app.store.fleet_lists import SHOWN, InEffect
 from app.store.reading import FleetQuery, TemporaryQuery
 from app.store.rows import evse_values, temporary_status_values, what_text
-from app.store.spans import HOUR, NO_STEP, STEPS, step_of
+from app.store.spans import HOUR, NO_STEP, STEPS, at_instant, span_of, step_of
 from app.store.tables import metadata
 from app.store.temporary_lists import Place
 from app.store.writer import Writer
@@ -220,6 +220,21 @@ async def pages(query: Any, read: Callable[[Any], Any]) -> list[int]:
 def test_the_histories_are_of_every_length() -> None:
     assert {step_of(one) for one in HISTORIES} == {*STEPS, NO_STEP}
     assert {one.state(START) for one in HISTORIES} == set(State)
+
+
+@given(
+    begin=st.integers(0, 10_000),
+    minutes=st.integers(1, 3000 * 60) | st.sampled_from([60 * one for one in STEPS]),
+    part=st.floats(0, 1),
+)
+def test_what_is_in_effect_is_in_one_of_the_spans_of_that_instant(begin: int, minutes: int, part: float) -> None:
+    interval = Interval(START + begin * MINUTE, START + (begin + minutes) * MINUTE)
+    one = msgspec.structs.replace(HISTORIES[0], interval=interval, ended_at=None)
+    last = minutes * MINUTE - timedelta(milliseconds=1)
+    for at in (interval.begin, interval.begin + part * last, interval.begin + last):
+        assert one.is_active(at)
+        assert span_of(one) in at_instant(at)
+    assert span_of(one) not in at_instant(interval.begin - 2401 * HOUR) or span_of(one) == NO_STEP
 
 
 @searched

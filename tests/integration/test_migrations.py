@@ -14,8 +14,13 @@ from sqlalchemy import Connection, DateTime, Table, TypeDecorator, inspect, text
 from sqlalchemy.types import TypeEngine
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from app.domain.interval import Interval
+from app.domain.status import Kind
+from app.domain.temporary_status import TemporaryStatus
 from app.store import migrating
 from app.store.database import Database
+from app.store.rows import temporary_status_values
+from app.store.spans import span_of, step_of
 from app.store.tables import metadata
 from tests.builders import stored
 from tests.clock import START
@@ -143,6 +148,37 @@ async def test_what_a_version_without_schedules_would_tell_as_a_status_does_not_
     async with database.read() as connection:
         left = (await connection.execute(text("SELECT aspect FROM delivery"))).scalars().all()
     assert left == ["status"]
+
+
+async def test_the_span_of_what_is_stored_is_computed_as_that_of_what_is_written(database: Database) -> None:
+    row = a_row(metadata.tables["temporary_status"])
+    interval = Interval(START + timedelta(minutes=17, milliseconds=999), None)
+    lengths = [timedelta(hours=hours) for hours in (1, 2, 8, 9, 48, 300, 2400, 2401)]
+    ends = [None, *(interval.begin + length for length in lengths)]
+    every = [
+        TemporaryStatus(
+            id=number,
+            evse=1,
+            kind=Kind.BLOCKED,
+            interval=Interval(interval.begin, end),
+            created_by="x",
+            created_at=START,
+            updated_at=START,
+        )
+        for number, end in enumerate(ends, 2)
+    ]
+    await fill(database)
+    async with database.write() as connection:
+        rows = [{**row, **temporary_status_values(one, "DEABC")} for one in every]
+        await connection.execute(metadata.tables["temporary_status"].insert(), rows)
+    await migrating.downgrade(database, "0006")
+    async with database.read() as connection:
+        steps = (await connection.execute(text("SELECT id, span FROM temporary_status WHERE id > 1"))).all()
+    assert dict(map(tuple, steps)) == {one.id: step_of(one) for one in every}
+    await migrating.upgrade(database)
+    async with database.read() as connection:
+        spans = (await connection.execute(text("SELECT id, span FROM temporary_status WHERE id > 1"))).all()
+    assert dict(map(tuple, spans)) == {one.id: span_of(one) for one in every}
 
 
 async def test_a_filled_database_goes_down_to_nothing_and_up_again(database: Database) -> None:
