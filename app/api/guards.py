@@ -132,7 +132,7 @@ def only_known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handle
     for name in given:
         if (field := known.get(name)) is None:
             there = f"; one of {', '.join(known)}" if known else " here"
-            raise MalformedValue(f"no such parameter{there}", field=name)
+            raise MalformedValue(f"no such parameter as {name[:40]!r}{there}", field=name)
         values = given.getall(name)
         if len(values) > 1 and not _is_list(field):
             raise MalformedValue("given more than once, and takes one value", field=name)

@@ -102,7 +102,7 @@ _HTTP: Final[Mapping[int, Sort]] = {
 }
 
 _WHAT_TO_DO: Final[Mapping[int, str]] = {
-    404: "no such path: /openapi/openapi.json lists all of them",
+    404: "no such path: /openapi shows all of them, /openapi/openapi.json lists them for programs",
     405: "the methods that this path knows are ",
     413: "send less at once: a body may have 64 KiB, that of a call for many 1 MiB",
 }
