@@ -41,8 +41,8 @@ def among(connection: AsyncConnection, column: ColumnElement[Any], keys: Keys) -
     """The condition that `column` is one of `keys`, for a statement that is another each time."""
     if connection.dialect.name == "sqlite":
         return column.in_(_EACH.bindparams(bindparam(_ASKED, _document(keys), unique=True)))
-    listed = list(keys)
-    return column == any_(literal(listed, _TEXTS if listed and isinstance(listed[0], str) else _NUMBERS))
+    # By the column, as no keys at all say nothing of what they would be.
+    return column == any_(literal(list(keys), _NUMBERS if isinstance(column.type, BigInteger) else _TEXTS))
 
 
 def bare(result: CursorResult[Any]) -> Sequence[Any]:
