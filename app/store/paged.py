@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, Select, Table, func, literal_column, select, union
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, bindparam, func, literal_column, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 #: Rows looked at in the order of the page, for each that the page holds, before an index is asked.
@@ -20,6 +20,9 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
     The index is named for SQLite, which keeps no statistics here and may take any other. PostgreSQL decides itself.
     `None` leaves it to both.
+
+    `stretch`: of an index by that column and then by the key, only what has this value. It is no condition of its own:
+    on PostgreSQL an `=` would leave nothing to order by but the key, and tempt it to walk along that.
     """
 
     where: tuple[ColumnElement[bool], ...] = ()
@@ -27,6 +30,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     of: Table
     key: ColumnElement[int]
     ordered: bool = True
+    stretch: tuple[ColumnElement[int], int] | None = None
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,19 +64,30 @@ async def page(
         if last is None or len(found) == limit:
             return found
         after = last
-    keys = [_keys(access.query, way, after, limit - len(found)) for access in accesses for way in access.ways]
+    left, dialect = limit - len(found), connection.dialect.name
+    keys = [_keys(access.query, way, after, left, dialect) for access in accesses for way in access.ways]
     if len(keys) > 1:
         one = union(*(select(each.subquery().c[0].label("id")) for each in keys)).subquery()
-        wanted = select(one.c.id).order_by(one.c.id).limit(limit - len(found))
+        wanted = select(one.c.id).order_by(one.c.id).limit(left)
     else:
         wanted = keys[0]
     return found + await _rows(connection, table, wanted)
 
 
-def _keys(query: Select[Any], way: Way, after: int, limit: int) -> Select[Any]:
+def _keys(query: Select[Any], way: Way, after: int, limit: int, dialect: str) -> Select[Any]:
     # In the order of an index that is not the key's nobody must be tempted to walk along the key instead.
     key: ColumnElement[int] = way.key if way.ordered else way.key + _AS_IT_IS
-    query = query.with_only_columns(way.key).where(*way.where, key > after).order_by(key).limit(limit)
+    query = query.with_only_columns(way.key).where(*way.where).limit(limit)
+    if way.stretch is None:
+        query = query.where(key > after).order_by(key)
+    else:
+        column, number = way.stretch
+        # Written out: PostgreSQL must know how many they are to see that a page is found sooner by walking.
+        value: ColumnElement[int] = bindparam(None, number, literal_execute=True)
+        if dialect == "sqlite":  # seeks both for `=` only, and takes the index that it is told
+            query = query.where(column == value, key > after).order_by(key)
+        else:
+            query = query.where(tuple_(column, key) > tuple_(value, after), column <= value).order_by(column, key)
     if way.index is None:
         return query
     return query.with_hint(way.of, f"INDEXED BY {way.index}" if way.index else "NOT INDEXED", "sqlite")

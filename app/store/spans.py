@@ -10,7 +10,7 @@ key, as pages do: where much is in effect, a page of it is full after a few rows
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 from app.domain.temporary_status import State, TemporaryStatus
 from app.store.tables import metadata
@@ -42,14 +42,6 @@ def span_of(one: TemporaryStatus) -> int:
 def at_instant(at: datetime) -> list[int]:
     """The spans of which some may be in effect at `at`; of all others none is."""
     return [*(_span(hours, begin) for hours in STEPS for begin in (at - hours * HOUR, at)), NO_STEP]
-
-
-def is_span(span: int) -> ColumnElement[bool]:
-    """The condition for those with this span.
-
-    Written out: PostgreSQL must know how many they are to see that a page is found sooner by walking than by sorting.
-    """
-    return _row.span == bindparam(None, span, literal_execute=True)
 
 
 def reached(begin: datetime | None, end: datetime | None, *, whole: bool = False) -> list[ColumnElement[bool]]:

@@ -155,7 +155,7 @@ def _access(query: Select[Any], wanted: TemporaryQuery, at: datetime, *, at_site
     if wanted.created_by is not None and live:
         return Access(query=query, ways=_until_now("ix_temporary_status_created_by_live", at))
     if (instant := wanted.active_at or (at if wanted.state is State.ACTIVE else None)) is not None:
-        return Access(query=query, ways=[_way(spans.is_span(one), index=_SPAN) for one in spans.at_instant(instant)])
+        return Access(query=query, ways=[_in_span(one) for one in spans.at_instant(instant)])
     if times := _times(wanted, at):
         return Access(query=query, ways=[_way(one, index=_SPAN, ordered=False) for one in times], wide=True)
     if wanted.updated_since is not None:
@@ -172,6 +172,10 @@ def _of_somebody(wanted: TemporaryQuery) -> list[Way]:
     if wanted.kinds:
         return [_way(_row.kind == kind.value, index="ix_temporary_status_kind_id") for kind in wanted.kinds]
     return [_way(index=ALONG_THE_KEY)]
+
+
+def _in_span(span: int) -> Way:
+    return Way(index=_SPAN, of=_temporary, key=_row.id, stretch=(_row.span, span))
 
 
 def _until_now(index: str, at: datetime) -> list[Way]:

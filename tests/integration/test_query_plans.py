@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.brake import Brake, Group
 from app.domain.delivery import Aspect, Delivery
 from app.domain.evse_id import parse_evse_id
+from app.domain.interval import Interval
 from app.domain.partner import Partner
 from app.domain.principal import Principal, Role
 from app.domain.rights import Rights
 from app.domain.scope import EVERYTHING, Scope
 from app.domain.status import ActualStatus, DeploymentState, Kind
-from app.domain.temporary_status import State
+from app.domain.temporary_status import State, TemporaryStatus
 from app.domain.whole import Whole
 from app.schedule.resolving import resolve
 from app.store import (
@@ -42,7 +43,7 @@ from app.store.due import mark_due
 from app.store.fleet_lists import InEffect
 from app.store.hearing import write_heard
 from app.store.needs import Needs
-from app.store.rows import delivery_values
+from app.store.rows import delivery_values, temporary_status_values
 from app.store.tables import metadata
 from tests.builders import HOUR
 from tests.clock import START, FrozenClock
@@ -360,11 +361,11 @@ CASES: Final[list[tuple[Query, str, str, str]]] = [
         "Index Cond: (((location)::text = ANY",
     ),
     *(
-        listed("ix_temporary_status_span_id", on_sqlite, "Index Cond: ((span = ", **wanted)
-        for on_sqlite, wanted in (
-            ("(span=? AND id>?)", {"state": State.ACTIVE}),
-            ("(span=? AND id>?)", {"active_at": START - DAY}),
-            ("(span>? AND span<?)", {"shares_from": START - DAY, "shares_until": START}),
+        listed("ix_temporary_status_span_id", on_sqlite, on_postgresql, **wanted)
+        for on_sqlite, on_postgresql, wanted in (
+            ("(span=? AND id>?)", "Index Cond: ((ROW(span, id) > ", {"state": State.ACTIVE}),
+            ("(span=? AND id>?)", "Index Cond: ((ROW(span, id) > ", {"active_at": START - DAY}),
+            ("(span>? AND span<?)", "Index Cond: ((span = ", {"shares_from": START - DAY, "shares_until": START}),
         )
     ),
     listed(
@@ -464,3 +465,37 @@ async def test_what_is_next_is_found_without_counting_out_or_sorting_what_is_not
     for query in (take_due, claim):
         first, *_ = (await plan_of(database, query, partner)).split("\n\n")
         assert "TEMP B-TREE FOR ORDER BY" not in first  # FOR LAST TERM is fine: it sorts what is due at one instant
+
+
+@pytest.mark.parametrize("wanted", [{"state": State.ACTIVE}, {"active_at": START}], ids=str)
+async def test_what_is_in_effect_is_not_sought_along_the_keys_of_all_that_was(
+    database: Database, wanted: dict[str, Any]
+) -> None:
+    """What is in effect is the newest, so that a walk along the keys passes by all the rest first."""
+    await make_fleet(database, 1, START)
+    one = TemporaryStatus(
+        id=1, evse=1, kind=Kind.BLOCKED, interval=Interval(START), created_by="x", created_at=START, updated_at=START
+    )
+    # One after the other, of all lengths; nine of ten are over.
+    lengths = [timedelta(hours=hours) for hours in (1, 6, 40, 300, 2000, 4000)]
+    rows = []
+    for number in range(60_000):
+        length = lengths[number * 7919 % 11 % len(lengths)] if number < 54_000 else lengths[1 + number % 2]
+        begin = START - length / 2 if number >= 54_000 else START - (4000 + (54_000 - number) / 2) * HOUR
+        its = msgspec.structs.replace(one, id=number + 1, interval=Interval(begin, begin + length))
+        rows.append(temporary_status_values(its, "DEABC"))
+    async with database.write() as connection:
+        await connection.execute(metadata.tables["temporary_status"].insert(), rows)
+        if not database.embedded:
+            await connection.exec_driver_sql("ANALYZE")
+
+    async def query(connection: AsyncConnection, _partner: Partner | None) -> None:
+        found = await reading.temporary_statuses(connection, reading.TemporaryQuery(**wanted), START)
+        assert [its.id for its, _ in found] == list(range(54_001, 54_101))
+
+    plan = await plan_of(database, query, None)  # type: ignore[arg-type]
+    found, *_ = plan.split("\n\n")
+    assert "ix_temporary_status_span_id" in found
+    # Of the page alone, whose keys are known by then.
+    assert found.count("pk_temporary_status") <= 1
+    assert "(rowid>?)" not in found
