@@ -14,6 +14,7 @@ from app.service import Service
 from app.settings import Settings
 from app.store.rows import delivery_values
 from app.store.tables import metadata
+from tests.builders import stored
 from tests.clock import START, FrozenClock
 from tests.integration.api.calls import (
     EVSE,
@@ -103,6 +104,10 @@ async def test_what_a_partner_takes_and_does_not_take_is_counted(
     planned = await plan(admin)
     await plan(admin, kind="MAINTENANCE")
 
+    async def shown() -> bool:
+        return "kind:MAINTENANCE" in {one["to_what"] for one in await stored(service.database, "presented_change")}
+
+    await eventually(shown)  # before the clock goes on, or it would be new only then
     fails = await eventually(lambda: found(lambda now: now("partner_standing", partner="app", standing="failing")))
     who = {"partner": "app", "channel": "scripted"}
     assert (fails("partner_failures", **who), fails("partner_owed", **who)) == (1, 1)
