@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, DropIndex
 from tests.databases import PostgresqlServer, migrate, postgresql_server
 
 KINDS: Final = ("sqlite", "postgresql")
+SPELT: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}  #: as they spell themselves
 #: As it comes, but for room, and to know afterwards when each row was committed: fsync and synchronous_commit stay on.
 CONFIGURATION: Final = """
 max_connections = 200

@@ -46,6 +46,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     beside: str = ""
     goal: Goal | None = None
     note: str = ""
+    short: str = ""  #: a sentence with its figures, for those who read no table; the medians of all rounds
     marred: str = ""  #: what else went wrong meanwhile, if anything: then no goal counts as met
     curves: tuple[Curve, ...] = ()
 

@@ -26,13 +26,16 @@ server, so that all rates are lower than with clients elsewhere. A disk with a w
 cheaper than most disks do: the physical floors below say what this one does. Nothing goes over a network and nothing
 is encrypted, but where a row says so.
 
-A goal is *missed* where the median does not reach what was asked for; a row is *reported* where nothing was."""
+Goals were set before anything was measured, for each database its own where they differ. One is *missed* where the
+median does not reach it, or where something else went wrong, as its row then says; a row is *reported* where nothing
+was asked for."""
+_WORDS: Final = "What the words mean is told in [Performance](../../docs/performance.md#how-to-read-it)."
 _NOTHING: Final = "-"
 _SIGN: Final = 2  #: characters of a unit such as `s` or `MB`
 
 
 def page(results: Results, scenarios: Sequence[Scenario], plots: Iterable[str] = ()) -> str:
-    """The page, with pictures of these names beside it."""
+    """The page, with pictures of these names beside it: first in a few sentences, then against the goals, then all."""
     rows = [row for scenario in scenarios for row in _rows(scenario, results.of(scenario.number))]
     return "\n".join(
         [
@@ -40,10 +43,17 @@ def page(results: Results, scenarios: Sequence[Scenario], plots: Iterable[str] =
             "",
             "<!-- Made by `make bench`, with results.json as its data. -->",
             "",
-            summary(results, scenarios),
+            *_measured_at(results),
+            "",
+            *_in_short(results),
+            "## Against the goals",
+            "",
+            f"{summary(results, scenarios)} {_WORDS}",
             "",
             *(f"![{_caption(name)}]({name})\n" for name in plots),
-            "| # | scenario | ours | beside | figure (least to greatest) | must reach | |",
+            "## Every figure",
+            "",
+            "| # | scenario | ours | beside | figure (least to greatest) | must reach | result |",
             "|---|---|---|---|---|---|---|",
             *rows,
             "",
@@ -54,8 +64,6 @@ def page(results: Results, scenarios: Sequence[Scenario], plots: Iterable[str] =
             "## On what",
             "",
             *_machine(results.machine),
-            "",
-            *_when(results),
             "",
         ]
     )
@@ -104,7 +112,7 @@ def verdict(line: Line) -> str:
     elif line.met is None:
         said = "reported"
     else:
-        said = "met" if line.met else "**missed**"
+        said = "met" if line.met else "missed"
     more = "; ".join(one for one in (line.marred, line.note) if one)
     return f"{said}: {more}" if more else said
 
@@ -142,9 +150,14 @@ def _rows(scenario: Scenario, measured: Measured | None) -> list[str]:
         why = "it was not run" if measured is None else measured.failed or "it said nothing"
         return [_row(scenario.number, scenario.title, "", "", "", "", f"not measured: {why}")]
     return [
-        _row(line.scenario, line.what, line.ours, line.beside, figure(line), goal(line), verdict(line))
+        _row(line.scenario, line.what, line.ours, line.beside, figure(line), goal(line), _loud(line))
         for line in measured.lines
     ]
+
+
+def _loud(line: Line) -> str:
+    """Its verdict, of which one that was missed is not to be overlooked."""
+    return verdict(line).replace("missed", "**missed**", 1) if line.met is False else verdict(line)
 
 
 def _row(*cells: object) -> str:
@@ -163,14 +176,27 @@ def _machine(machine: Machine) -> list[str]:
     ]
 
 
-def _when(results: Results) -> list[str]:
+def _in_short(results: Results) -> list[str]:
+    """What those want to know who only ask how fast it is. Figures that were kept by an older version have none."""
+    short = [line.short for one in results.measured for line in one.lines if line.short]
+    if not short:
+        return []
+    where = f"On this machine ({results.machine.cores} cores, which the clients share), the medians of all rounds:"
+    return ["## In short", "", where, "", *(f"- {one}" for one in short), ""]
+
+
+def _measured_at(results: Results) -> list[str]:
     """Which commit each scenario was measured at: partial runs leave the others as they were."""
     runs: dict[tuple[str, str, int], list[int]] = {}
     for one in results.measured:
         runs.setdefault((one.commit, one.at[:10], one.rounds), []).append(one.scenario)
     return [
-        f"- {commit}, {day}, {rounds} {'round' if rounds == 1 else 'rounds'}: {_numbers(numbers)}"
-        for (commit, day, rounds), numbers in runs.items()
+        "Measured at the commits below; what was changed after them is not in the figures.",
+        "",
+        *(
+            f"- {commit}, {day}, {rounds} {'round' if rounds == 1 else 'rounds'}: {_numbers(numbers)}"
+            for (commit, day, rounds), numbers in runs.items()
+        ),
     ]
 
 

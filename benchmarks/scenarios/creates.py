@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
+from statistics import median
 from typing import Final
 
 import msgspec
 
 from benchmarks import fleet, floor
 from benchmarks.bench import Bench, Scenario
+from benchmarks.databases import SPELT
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.peers import afternoon
@@ -70,7 +72,7 @@ async def run(bench: Bench) -> list[Line]:
 
 async def _on(bench: Bench, kind: str) -> list[Line]:
     seconds = bench.much(4.0, 0.3)
-    bench.tell(f"{kind}: a fleet of {EVSES:,}")
+    bench.tell(f"{SPELT[kind]}: a fleet of {EVSES:,}")
     async with bench.databases.fresh(kind) as url, AsyncExitStack() as stack:
         await fleet.stock(url, EVSES, fleet.now())
         key = await fleet.key(url)
@@ -85,7 +87,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
             caller = await stack.enter_async_context(Caller(server.url, CONNECTIONS))
             await caller.flat_out(calls, seconds / 4)  # to warm up
             measure[name] = partial(measured, server, caller, calls, seconds)
-        rounds = await interleaved(bench.rounds, measure, lambda what: bench.tell(f"{kind}: {what}"))
+        rounds = await interleaved(bench.rounds, measure, lambda what: bench.tell(f"{SPELT[kind]}: {what}"))
     compared: list[tuple[str, str, Goal | None]] = [("floor", "of the floor", Goal(at_least=0.4, aim=0.6))]
     if kind == "sqlite":
         compared += [
@@ -109,13 +111,16 @@ def _line(kind: str, rounds: Sequence[dict[str, Speed]], other: str, unit: str, 
     measured_beside = other in rounds[-1]
     return Line(
         scenario=1,
-        what=f"durable creates a second, {CONNECTIONS} connections, {kind}",
+        what=f"durable creates a second, {CONNECTIONS} connections, {SPELT[kind]}",
         figures=tuple(one["ours"].rate / one[other].rate for one in rounds) if measured_beside else (),
         unit=unit,
         ours=str(rounds[-1]["ours"]),
         beside=f"{other}: {rounds[-1][other]}" if measured_beside else other,
         goal=goal,
         note="" if measured_beside else MISSING,
+        short=f"{median(one['ours'].rate for one in rounds):,.0f} durable creates a second on {SPELT[kind]}"
+        if other == "floor"
+        else "",
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from statistics import median
 from time import time
 from typing import Final
 
@@ -10,6 +11,7 @@ import msgspec
 
 from benchmarks import fleet, partners, receivers
 from benchmarks.bench import Bench, Scenario
+from benchmarks.databases import SPELT
 from benchmarks.measuring import Goal, Line, part
 from benchmarks.processes import module, service
 
@@ -59,7 +61,7 @@ async def run(bench: Bench) -> list[Line]:
 
 async def _on(bench: Bench, kind: str, case: Case) -> list[Line]:
     def tell(what: str) -> None:
-        bench.tell(f"{kind}, {case.name}: {what}")
+        bench.tell(f"{SPELT[kind]}, {case.name}: {what}")
 
     evses = bench.much(EVSES, 500)
     tell(f"a fleet of {evses:,}")
@@ -83,12 +85,13 @@ async def _on(bench: Bench, kind: str, case: Case) -> list[Line]:
     return [
         Line(
             scenario=3,
-            what=f"edge to the socket of {channel}, p99, {case.name}, {kind}",
+            what=f"edge to the socket of {channel}, p99, {case.name}, {SPELT[kind]}",
             figures=tuple(part(one[channel].latencies, 0.99) for one in rounds),
             unit="s",
             ours=str(rounds[-1][channel]),
             goal=None if goal is None else Goal(at_most=goal),
             note=_note(channel, case),
+            short=_short(kind, case, rounds) if channel == "app" else "",
         )
         for channel, goal in case.goals.items()
     ]
@@ -97,8 +100,23 @@ async def _on(bench: Bench, kind: str, case: Case) -> list[Line]:
 def _note(channel: str, case: Case) -> str:
     if channel != "hubject":
         return ""
-    accounts = "1 account" if case.accounts == 1 else f"{case.accounts} accounts with a share of the EVSEs each"
-    return f"{accounts}; Hubject's terms let each make 2,000 requests a minute"
+    if case.accounts == 1:
+        return (
+            f"1 account, to which one request goes at a time: the {case.answers_after:.0f} ms of each, one after the "
+            "other, are what it takes, and not the 2,000 requests a minute of Hubject's terms"
+        )
+    return (
+        f"{case.accounts} accounts with a share of the EVSEs each, as Hubject's terms let one make 2,000 requests a "
+        "minute; one at a time goes to each"
+    )
+
+
+def _short(kind: str, case: Case, rounds: Sequence[dict[str, Told]]) -> str:
+    took = {name: median(part(one[name].latencies, 0.99) for one in rounds) for name in case.goals}
+    return (
+        f"from the beginning of a window to the partner's socket, p99: {took['app']:.1f} s to an app, "
+        f"{took['ocpi']:.1f} s by OCPI, {took['hubject']:.1f} s to Hubject, with {case.name}, on {SPELT[kind]}"
+    )
 
 
 async def _round(bench: Bench, url: str, there: str, case: Case, evses: range) -> dict[str, Told]:

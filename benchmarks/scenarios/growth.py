@@ -21,6 +21,7 @@ from app.store.due import mark_due
 from app.store.tables import metadata
 from benchmarks import fleet, stock
 from benchmarks.bench import Bench, Scenario
+from benchmarks.databases import SPELT
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Curve, Goal, Line
 from benchmarks.processes import service
@@ -138,7 +139,7 @@ async def _stored(bench: Bench, kind: str, windows: int) -> AsyncGenerator[str]:
             yield url
         return
     async with bench.databases.fresh(kind) as url:
-        bench.tell(f"{kind}: a stock of {windows:,} windows")
+        bench.tell(f"{SPELT[kind]}: a stock of {windows:,} windows")
         await stock.usual(url, windows, fleet.now())
         yield url
 
@@ -149,7 +150,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
     async with AsyncExitStack() as stack:
         urls = {size: await stack.enter_async_context(_stored(bench, kind, size)) for size in sizes}
         for number in range(bench.rounds):
-            bench.tell(f"{kind}: round {number + 1} of {bench.rounds}")
+            bench.tell(f"{SPELT[kind]}: round {number + 1} of {bench.rounds}")
             measured = {}
             for size, url in urls.items():
                 evses = size // stock.EACH
@@ -161,23 +162,33 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
     return [
         Line(
             scenario=11,
-            what=f"growth of what takes most, from {sizes[0]:,} to {sizes[-1]:,} windows stored, {kind}",
+            what=f"growth of what takes most, from {sizes[0]:,} to {sizes[-1]:,} windows stored, {SPELT[kind]}",
             figures=tuple(max(one.values()) for one in found),
             unit="(exponent of the size)",
-            ours="; ".join(
-                f"{name} {' '.join(f'{last[size][name] * 1000:.2f}' for size in sizes)} ms ({found[-1][name]:+.2f})"
+            ours=f"ms with {'/'.join(map(_briefly, sizes))} windows, in brackets the exponent: "
+            + "; ".join(
+                f"{name} {'/'.join(f'{last[size][name] * 1000:.2f}' for size in sizes)} ({found[-1][name]:+.2f})"
                 for name in names
             ),
             goal=Goal(at_most=0.1),
-            note=f"{stock.EACH} windows an EVSE; 0 is no growth, 0.1 is twice the time for a thousand times the rows",
+            note=f"{stock.EACH} windows an EVSE; the greatest exponent counts: 0 is no growth, 0.1 is twice the time "
+            "for a thousand times the rows",
             curves=tuple(curve_of(kind, name, [(size, last[size][name] * 1000) for size in sizes]) for name in names),
         )
     ]
 
 
+def _briefly(size: int) -> str:
+    return f"{size // 1_000_000}M" if size >= 1_000_000 else f"{size // 1000}k"
+
+
 def curve_of(kind: str, name: str, points: Sequence[tuple[float, float]]) -> Curve:
     return Curve(
-        title=f"growth of the work, {kind}", name=name, x="windows stored", y="milliseconds each", points=tuple(points)
+        title=f"growth of the work, {SPELT[kind]}",
+        name=name,
+        x="windows stored",
+        y="milliseconds each",
+        points=tuple(points),
     )
 
 

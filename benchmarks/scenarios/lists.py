@@ -17,7 +17,7 @@ from app.store.spans import span_of
 from app.store.tables import metadata
 from benchmarks import fleet
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
+from benchmarks.databases import KINDS, SPELT
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line, interleaved, part
 from benchmarks.peers.alertmanager import MISSING, alertmanager, is_installed, silences_of, silencing
@@ -120,7 +120,7 @@ async def _on(bench: Bench, kind: str, stocks: dict[str, Stock], peer: Caller | 
         few = await stack.enter_async_context(_ours(bench, kind, stocks[FEW]))
         many = await stack.enter_async_context(_ours(bench, kind, stocks[MANY]))
         found = [(ask, MANY, await _asked(bench, ask, stocks, {FEW: few, MANY: many}, peer)) for ask in ASKED]
-        bench.tell(f"{kind}: {stocks[CROWDED]}")
+        bench.tell(f"{SPELT[kind]}: {stocks[CROWDED]}")
         await _crowd(many.url, stocks[MANY], stocks[CROWDED])
         asks = [ask for ask in ASKED if ask.of_many]
         found += [(ask, CROWDED, await _asked(bench, ask, stocks, {FEW: few, CROWDED: many})) for ask in asks]
@@ -152,7 +152,7 @@ async def _time(caller: Caller, calls: list[bytes]) -> float:
 
 @asynccontextmanager
 async def _ours(bench: Bench, kind: str, stock: Stock) -> AsyncGenerator[Side]:
-    bench.tell(f"{kind}: {stock}")
+    bench.tell(f"{SPELT[kind]}: {stock}")
     async with bench.databases.fresh(kind) as url:
         await fleet.stock(url, stock.evses, stock.at)
         await fleet.plan(url, stock.windows())
@@ -196,20 +196,27 @@ async def _theirs(bench: Bench, stock: Stock) -> AsyncGenerator[Caller]:
 def _growth(kind: str, what: str, rounds: list[dict[str, float]], stocks: dict[str, Stock], name: str) -> Line:
     return Line(
         scenario=6,
-        what=f"list, {what}, {stocks[name]}, {kind}",
+        what=f"list, {what}, {stocks[name]}, {SPELT[kind]}",
         figures=tuple(one[name] / one[FEW] for one in rounds),
         unit=f"x of that with {stocks[FEW].count:,} stored",
         ours=f"{rounds[-1][name] * 1000:,.2f} ms",
         beside=f"{rounds[-1][FEW] * 1000:,.2f} ms with {stocks[FEW]}",
         goal=Goal(at_most=2.0),
+        note=_unlike(stocks[name], stocks[FEW]),
     )
+
+
+def _unlike(one: Stock, few: Stock) -> str:
+    if one.active == few.active:
+        return ""
+    return f"{few} on the other side: so {one.active / few.active:.0f} times fewer that match"
 
 
 def _beside_alertmanager(kind: str, rounds: list[dict[str, float]], stock: Stock) -> Line:
     there = ALERTMANAGER in rounds[-1]
     return Line(
         scenario=6,
-        what=f"list, {OF_ONE_EVSE}, {stock.count:,} stored, {kind}",
+        what=f"list, {OF_ONE_EVSE}, {stock.count:,} stored, {SPELT[kind]}",
         figures=tuple(one[FEW] / one[ALERTMANAGER] for one in rounds) if there else (),
         unit="of Alertmanager's time",
         ours=f"{rounds[-1][FEW] * 1000:,.2f} ms",

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from benchmarks import fleet
 from benchmarks.bench import Bench
+from benchmarks.databases import SPELT
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line
 from benchmarks.peers import afternoon
@@ -69,6 +70,7 @@ async def _killed(bench: Bench, side: Side, goal: Goal | None = None) -> Line:
         ours=f"{lost:,} of {len(told):,} that it had acknowledged",
         goal=goal,
         note="once",
+        short=f"{lost:,} of {len(told):,} acknowledged creates lost on kill -9, {side.name}" if goal else "",
     )
 
 
@@ -115,7 +117,7 @@ async def _ours(bench: Bench, kind: str) -> AsyncGenerator[tuple[Side, Path]]:
         await fleet.stock(url, EVSES, fleet.now())
         key = await fleet.key(url)
         side = Side(
-            f"ours on {kind}",
+            f"ours on {SPELT[kind]}",
             lambda: service(url, bench.log("killed")),
             lambda number, begin: call("POST", PATH, key, _window(number, begin)),
             lambda answer: str(answer["id"]),

@@ -3,12 +3,14 @@
 import asyncio
 import sys
 from datetime import timedelta
+from statistics import median
 from typing import Final
 
 import msgspec
 
 from benchmarks import bare_pushes, fleet, partners, receivers
 from benchmarks.bench import Bench, Scenario
+from benchmarks.databases import SPELT
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.processes import Running, module, service
 
@@ -34,7 +36,7 @@ async def run(bench: Bench) -> list[Line]:
 async def _on(bench: Bench, kind: str) -> list[Line]:
     count = bench.much(500, 10)
     at = fleet.now()
-    bench.tell(f"{kind}: {PARTNERS} partners")
+    bench.tell(f"{SPELT[kind]}: {PARTNERS} partners")
     async with bench.databases.fresh(kind) as url, module(receivers.__name__, bench.log("receivers")) as there:
         await fleet.stock(url, count, at)
         place = receivers.place(there.url)
@@ -48,7 +50,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
                 bench.rounds,
                 {f"bare {one}": lambda one=one: _bare(there.url, count, one) for one in IN_FLIGHT}
                 | {"ours": lambda: _ours(url, ours, there.url, keys, count)},
-                lambda what: bench.tell(f"{kind}: {what}"),
+                lambda what: bench.tell(f"{SPELT[kind]}: {what}"),
             )
     best = [max((one[f"bare {few}"] for few in IN_FLIGHT), key=lambda bare: bare.rate) for one in rounds]
     words = str(rounds[-1]["ours"])
@@ -56,16 +58,18 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
     return [
         Line(
             scenario=9,
-            what=f"deliveries a second to {PARTNERS} partners, {kind}",
+            what=f"deliveries a second to {PARTNERS} partners, {SPELT[kind]}",
             figures=tuple(one["ours"].rate / bare.rate for one, bare in zip(rounds, best, strict=True)),
             unit="of the best of httpx",
             goal=Goal(at_least=0.8),
+            short=f"{median(one['ours'].rate for one in rounds):,.0f} deliveries a second to {PARTNERS} partners, on "
+            f"{SPELT[kind]}",
             ours=words,
             beside=beside,
         ),
         Line(
             scenario=9,
-            what=f"CPU a delivery, {kind}",
+            what=f"CPU a delivery, {SPELT[kind]}",
             figures=tuple(one["ours"].cpu / bare.cpu for one, bare in zip(rounds, best, strict=True)),
             unit="times a bare post",
             goal=Goal(at_most=1.5),

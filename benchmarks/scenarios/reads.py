@@ -5,12 +5,14 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from statistics import median
 from typing import Final
 
 import msgspec
 
 from benchmarks import fleet, floor
 from benchmarks.bench import Bench, Scenario
+from benchmarks.databases import SPELT
 from benchmarks.load import Caller, Load, call
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.processes import Running, module, service
@@ -86,7 +88,7 @@ async def run(bench: Bench) -> list[Line]:
 
 async def _on(bench: Bench, kind: str) -> list[Line]:
     seconds = bench.much(4.0, 0.3)
-    bench.tell(f"{kind}: making a fleet")
+    bench.tell(f"{SPELT[kind]}: making a fleet")
     async with _sides(bench, kind) as (ours, bare):
         for one in (ours, bare):
             await one.measured(seconds / 4, CREATES)  # to warm up
@@ -95,24 +97,26 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
             "ours, nothing else going on": lambda: ours.measured(seconds, 0),
             "ours": lambda: ours.measured(seconds, CREATES),
         }
-        rounds = await interleaved(bench.rounds, sides, lambda what: bench.tell(f"{kind}: {what}"))
+        rounds = await interleaved(bench.rounds, sides, lambda what: bench.tell(f"{SPELT[kind]}: {what}"))
     last = rounds[-1]
     marred = _marred(min(one["ours"].made for one in rounds))
     return [
         Line(
             scenario=4,
             what=f"`GET /v2/evses/{{evseId}}` a second while {CREATES} creates a second go on, {CONNECTIONS} "
-            f"connections, {kind}",
+            f"connections, {SPELT[kind]}",
             figures=tuple(one["ours"].rate / one["floor"].rate for one in rounds),
             unit="of the floor",
             ours=str(last["ours"]),
             beside=f"floor: {last['floor']}",
             goal=Goal(at_least=GOAL[kind]),
             marred=marred,
+            short=f"{median(one['ours'].rate for one in rounds):,.0f} reads of an EVSE a second beside "
+            f"{median(one['ours'].made for one in rounds):,.0f} creates, on {SPELT[kind]}",
         ),
         Line(
             scenario=4,
-            what=f"its p99 beside that while no creates go on, {kind}",
+            what=f"its p99 beside that while no creates go on, {SPELT[kind]}",
             figures=tuple(one["ours"].p99 / one["ours, nothing else going on"].p99 for one in rounds),
             unit="times idle",
             ours=str(last["ours"]),

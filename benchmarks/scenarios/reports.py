@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from itertools import count, islice
+from statistics import median
 from time import perf_counter
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from app.store.database import Database
 from app.store.tables import metadata
 from benchmarks import fleet, floor
 from benchmarks.bench import Bench, Scenario
-from benchmarks.databases import KINDS
+from benchmarks.databases import KINDS, SPELT
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.processes import Running, module, service
@@ -83,7 +84,7 @@ async def run(bench: Bench) -> list[Line]:
 
 async def _on(bench: Bench, kind: str) -> list[Line]:
     seconds = bench.much(3.0, 0.3)
-    bench.tell(f"{kind}: a fleet of {EVSES:,}")
+    bench.tell(f"{SPELT[kind]}: a fleet of {EVSES:,}")
     ways: dict[str, tuple[int, int, Callable[[str], Iterator[bytes]]]] = {
         "one at a time": (CONNECTIONS, 1, partial(one_by_one, 1)),
         "in bulk, one of ten new": (BULK_CONNECTIONS, BULK, partial(in_bulk, 10)),
@@ -102,7 +103,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
                 reports = calls(written)
                 await caller.flat_out(reports, seconds / 4)  # to warm up
                 measure[name] = partial(measured, server, caller, reports, seconds, size)
-            rounds = await interleaved(bench.rounds, measure, partial(_tell, bench, f"{kind}, {way}"))
+            rounds = await interleaved(bench.rounds, measure, partial(_tell, bench, f"{SPELT[kind]}, {way}"))
             found[way] = rounds, await _until_shown(url)
     return [_line(kind, way, *result, ways[way][0]) for way, result in found.items()]
 
@@ -115,13 +116,14 @@ def _line(kind: str, way: str, rounds: list[dict[str, Speed]], late: float, conn
     single = connections == CONNECTIONS
     return Line(
         scenario=8,
-        what=f"actual statuses {way}, {connections} connections, {kind}",
+        what=f"actual statuses {way}, {connections} connections, {SPELT[kind]}",
         figures=tuple(one["ours"].rate / one["floor"].rate if single else one["ours"].rate for one in rounds),
         unit="of the floor" if single else "a second",
         ours=str(rounds[-1]["ours"]),
         beside=f"floor: {rounds[-1]['floor']}",
         goal=Goal(at_least=0.4) if single else Goal(at_least=20_000),
         note=f"all shown {late:.1f} s after the last",
+        short=f"{median(one['ours'].rate for one in rounds):,.0f} actual statuses a second {way}, on {SPELT[kind]}",
     )
 
 

@@ -14,6 +14,7 @@ from app.api.event_shapes import PresentedEvent
 from app.api.evse_shapes import EvseView
 from benchmarks import fleet
 from benchmarks.bench import Bench, Scenario
+from benchmarks.databases import SPELT
 from benchmarks.load import Caller, call
 from benchmarks.measuring import Goal, Line, interleaved
 from benchmarks.processes import Running, service
@@ -125,14 +126,14 @@ async def run(bench: Bench) -> list[Line]:
 
 async def _on(bench: Bench, kind: str) -> list[Line]:
     size, changed = bench.much(FLEET, 5_000), bench.much(CHANGED, 1_000)
-    bench.tell(f"{kind}: a fleet of {size:,}")
+    bench.tell(f"{SPELT[kind]}: a fleet of {size:,}")
     async with bench.databases.fresh(kind) as url:
         await fleet.stock(url, size, fleet.now())
         key = await fleet.key(url)
         async with service(url, bench.log(f"whole-fleet-{kind}")) as ours, Caller(ours.url, 1) as caller:
             reader = Reader(ours, caller, key)
             await reader.everything()  # for a cursor, and to warm up
-            bench.tell(f"{kind}: {changed:,} EVSEs are blocked")
+            bench.tell(f"{SPELT[kind]}: {changed:,} EVSEs are blocked")
             await _blocked(caller, key, changed)
             while (await reader.delta()).evses < changed:  # noqa: ASYNC110 - another process does it
                 await asyncio.sleep(0.2)
@@ -141,7 +142,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
                 "what changed": reader.delta,
                 "pages of EVSEs": lambda: reader.pages(bench.much(PAGES, 2)),
             }
-            rounds = await interleaved(bench.rounds, sides, lambda what: bench.tell(f"{kind}: {what}"))
+            rounds = await interleaved(bench.rounds, sides, lambda what: bench.tell(f"{SPELT[kind]}: {what}"))
     for one in rounds:
         if (told := (one["the whole fleet"].evses, one["what changed"].evses)) != (size, changed):
             raise ValueError(f"{told} EVSEs were told of, not {(size, changed)}")
@@ -154,7 +155,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
     return [
         Line(
             scenario=5,
-            what=f"{what[side]}, {kind}",
+            what=f"{what[side]}, {SPELT[kind]}",
             figures=tuple(one[side].ratio for one in rounds),
             unit="times encoding",
             ours=rounds[-1][side].ours,

@@ -183,6 +183,27 @@ def test_the_summary_counts_what_is_met_missed_and_absent():
     assert said == "1 of 2 goals are met; not all of #1; #2, #3 not measured."
 
 
+def test_the_page_begins_with_what_is_to_be_known_without_a_table():
+    lines = a_line(0.5, short="2,018 creates a second"), a_line(0.5), a_line(0.5, short="1,394 reads a second")
+    page = report.page(Results(MACHINE, (measured(*lines),)), [a_scenario(1)])
+
+    assert "- 2,018 creates a second\n- 1,394 reads a second\n" in page
+    assert page.index("c0ffee") < page.index("## In short") < page.index("3 of 3 goals are met")
+
+
+def test_a_page_of_figures_without_sentences_has_no_empty_heading():
+    assert "In short" not in report.page(Results(MACHINE, (measured(a_line(0.5)),)), [a_scenario(1)])
+
+
+def test_what_was_kept_before_there_were_sentences_is_still_read(tmp_path: Path):
+    known = Results(MACHINE, (measured(a_line(0.5)),))
+    kept = msgspec.to_builtins(known)
+    del kept["measured"][0]["lines"][0]["short"]
+    (tmp_path / "results.json").write_bytes(msgspec.json.encode(kept))
+
+    assert records.read(tmp_path / "results.json") == known
+
+
 def test_the_page_says_on_what_and_at_which_commit():
     other = measured(a_line(0.5, scenario=2), scenario=2, commit="decaf", rounds=1)
     page = report.page(Results(MACHINE, (measured(a_line(0.5)), other)), [a_scenario(1), a_scenario(2)], ["goals.svg"])
