@@ -1,6 +1,7 @@
 """The results as pictures: every figure against its goal, and whatever a scenario has curves of."""
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -8,13 +9,15 @@ from benchmarks import drawing
 from benchmarks.drawing import Axis, axis_over, line, mark, text
 from benchmarks.measuring import Curve, Line
 from benchmarks.records import Results
-from benchmarks.report import bare
+from benchmarks.report import bare, quantity
 
 _WIDTH: Final = 1000
-_ROW: Final = 24
-_LABEL: Final = 400  #: pixels for what a row is about
-_LONGEST: Final = 60  #: characters of it
-_TAIL: Final = 14
+_LINE: Final = 15  #: pixels for a line of words
+_GAP: Final = 9  #: between rows
+_LABEL: Final = 390  #: pixels for what a row is about
+_LONGEST: Final = 58  #: characters of a line of it
+_GOAL: Final = 80  #: pixels for the goal
+_FIGURE: Final = 245  #: pixels for the figure with its unit
 _FAR: Final = 30.0  #: times better or worse than this look alike
 
 
@@ -48,8 +51,9 @@ def against_goal(one: Line) -> float:
 
 def goals(lines: Sequence[Line]) -> str:
     """A row for each goal: how far its figure is from it, by logarithms; to the right is better."""
-    top, height = 78, 78 + _ROW * len(lines) + 30
-    axis = Axis(1 / _FAR, _FAR, _LABEL + 20, _WIDTH - 190)
+    labels = [_label(one) for one in lines]
+    top, height = 78, 78 + sum(map(_height, labels)) + 30
+    axis = Axis(1 / _FAR, _FAR, _LABEL + 20, _WIDTH - _GOAL - _FIGURE - 20)
     bottom = height - 26
     parts = [
         text(16, 26, "Each figure against its goal", "title"),
@@ -66,17 +70,19 @@ def goals(lines: Sequence[Line]) -> str:
             line(axis.at(tick), top - 10, axis.at(tick), bottom, "goal" if tick == 1 else "grid"),
             text(axis.at(tick), height - 8, name, "mid faint"),
         ]
-    for number, one in enumerate(lines):
-        y = top + _ROW * number + 8
-        kind, shape = ("good", "circle") if one.met else ("bad", "diamond")
+    y = top + 8.0
+    for one, label in zip(lines, labels, strict=True):
+        look, shape = ("good", "circle") if one.met else ("bad", "diamond")
         x = axis.at(against_goal(one))
         parts += [
-            text(16, y + 4, _cut(f"{one.scenario}  {one.what}")),
-            line(axis.at(1), y, x, y, f"{kind} stem"),
-            mark(x, y, shape, kind),
-            text(_WIDTH - 110, y + 4, bare(one.figure or 0.0, one.unit), "end" if one.met else "end bad-word"),
-            text(_WIDTH - 100, y + 4, _goal(one), "faint"),
+            text(16, y + 4, str(one.scenario)),
+            *(text(38, y + 4 + _LINE * number, words, kind) for number, (words, kind) in enumerate(label)),
+            line(axis.at(1), y, x, y, f"{look} stem"),
+            mark(x, y, shape, look),
+            text(_WIDTH - _GOAL - _FIGURE, y + 4, quantity(one.figure or 0.0, one.unit), "" if one.met else "bad-word"),
+            text(_WIDTH - _GOAL, y + 4, _goal(one), "faint"),
         ]
+        y += _height(label)
     return drawing.picture(_WIDTH, height, "Each figure against its goal", parts)
 
 
@@ -101,7 +107,10 @@ def of_curves(title: str, curves: Sequence[Curve]) -> str:
     for number, its in enumerate(curves):
         parts += drawing.curve([(x.at(one), y.at(other)) for one, other in its.points], number)
         beside = top + 8 + number * 22
-        parts += [drawing.sample(right + 24, beside, number), text(right + 36, beside + 4, _cut(its.name, 36))]
+        parts += [
+            drawing.sample(right + 24, beside, number),
+            text(right + 36, beside + 4, textwrap.shorten(its.name, 36, placeholder="…")),
+        ]
     return drawing.picture(_WIDTH, height, title, parts)
 
 
@@ -116,12 +125,21 @@ def _goal(one: Line) -> str:
     return ", ".join(f"{sign} {bare(end, one.unit)}" for sign, end in ends if end is not None)
 
 
-def _cut(words: str, most: int = _LONGEST) -> str:
-    """What is too long loses its middle: which database it was stands at the end."""
-    words = words.replace("`", "")
-    if len(words) <= most:
-        return words
-    return f"{words[: most - _TAIL - 1].rstrip()}…{words[-_TAIL:].lstrip()}"
+def _label(one: Line) -> list[tuple[str, str]]:
+    """What a row is about, line by line and whole, as rows may differ in any word; and what else went wrong, if it did.
+
+    Beside the words of each line stands how they are drawn.
+    """
+    assert one.goal is not None
+    what = [(words, "") for words in textwrap.wrap(one.what.replace("`", ""), _LONGEST)]
+    if not one.marred:
+        return what
+    why = f"{'missed all the same' if one.goal.met_by(one.figure or 0.0) else 'besides'}: {one.marred}"
+    return what + [(words, "bad-word") for words in textwrap.wrap(why, _LONGEST - 6)]
+
+
+def _height(label: Sequence[tuple[str, str]]) -> float:
+    return _LINE * len(label) + _GAP
 
 
 def _slug(title: str) -> str:

@@ -198,7 +198,7 @@ def _growth(kind: str, what: str, rounds: list[dict[str, float]], stocks: dict[s
         scenario=6,
         what=f"list, {what}, {stocks[name]}, {SPELT[kind]}",
         figures=tuple(one[name] / one[FEW] for one in rounds),
-        unit=f"x of that with {stocks[FEW].count:,} stored",
+        unit=f"x that with {stocks[FEW].count:,} stored",
         ours=f"{rounds[-1][name] * 1000:,.2f} ms",
         beside=f"{rounds[-1][FEW] * 1000:,.2f} ms with {stocks[FEW]}",
         goal=Goal(at_most=2.0),

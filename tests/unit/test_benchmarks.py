@@ -267,6 +267,28 @@ def test_what_is_met_and_what_is_missed_differ_by_place_and_by_shape():
     assert bad_legend["class"] == missed["class"]
 
 
+def words_of(svg: str) -> list[str]:
+    return [one.text or "" for one in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_rows_are_told_whole_with_the_unit_of_their_figures():
+    what = (
+        "list, in effect, of an operator, 1,000,000 stored, 5,000 in effect, one of a size and not of another, SQLite"
+    )
+    words = words_of(plots.drawn(Results(MACHINE, (measured(a_line(0.8, what=what)),)))["goals.svg"])
+
+    assert what in " ".join(words)
+    assert "80 % of the floor" in words
+
+
+def test_a_row_that_is_missed_for_something_else_than_its_figure_says_so():
+    lines = a_line(0.8, marred="only 418 creates"), a_line(0.2, marred="only 300 creates")
+    words = words_of(plots.drawn(Results(MACHINE, (measured(*lines),)))["goals.svg"])
+
+    assert "missed all the same: only 418 creates" in words
+    assert "besides: only 300 creates" in words
+
+
 def test_what_has_no_goal_or_no_figure_is_in_no_picture_of_goals():
     known = Results(MACHINE, (measured(a_line(0.8), a_line(0.2, goal=None), a_line()),))
 
