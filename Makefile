@@ -44,7 +44,7 @@ test-pooled: $(STAMP) ## the tests on PostgreSQL, through a proxy that pools tra
 bench: $(STAMP) ## measure the speed beside what this machine can do and beside others; ARGS="--only 1,4"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-brief: $(STAMP) ## run each benchmark for a second or so, to see that all of it works; no figure is kept
+bench-brief: $(STAMP) ## run a little of each benchmark to see that all of it works, 2 to 4 minutes; no figure is kept
 	@$(BIN)/python -m benchmarks --brief $(ARGS)
 
 check: $(STAMP) ## what CI checks: style, types, layers

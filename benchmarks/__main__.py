@@ -53,7 +53,7 @@ def _list(context: click.Context, _parameter: click.Parameter, value: bool) -> N
 @click.option(
     "--brief",
     is_flag=True,
-    help="A second or so for each: shows that all of it works. Its figures mean nothing, and are thrown away.",
+    help="As little of each as shows that it works, 2 to 4 minutes in all. Its figures mean nothing, and are not kept.",
 )
 @click.option(
     "--in",
@@ -77,20 +77,24 @@ def main(context: click.Context, only: set[int], rounds: int, where: Path | None
     began = perf_counter()
     console = Console(stderr=True)
     try:
-        failed = _measure([one for one in ALL if one.number in only], rounds, directory, results, console, brief=brief)
+        chosen = [one for one in ALL if one.number in only]
+        failed = _measure(chosen, rounds, directory, results, console, brief=brief)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    where_to_look = "" if brief else "; see benchmarks/results/README.md"
-    console.print(f"{perf_counter() - began:.0f} s{where_to_look}")
+    took = f"{perf_counter() - began:.0f} s"
+    if brief:
+        console.print(f"{took}. {_works(len(chosen), failed)} Figures of a brief run mean nothing and were not kept.")
+    else:
+        console.print(f"{took}; see benchmarks/results/README.md")
     context.exit(1 if failed else 0)
 
 
 def _measure(
     scenarios: Sequence[Scenario], rounds: int, directory: Path, results: Path, console: Console, *, brief: bool
-) -> bool:
-    """Run them one by one, each whatever became of those before it; return whether any failed."""
+) -> list[int]:
+    """Run them one by one, each whatever became of those before it; return which failed."""
     known = records.read(results / "results.json")
-    failed = False
+    failed = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     # Drawn rarely: what draws takes time from what calls.
     with databases(directory) as available, Progress(*columns, console=console, refresh_per_second=2) as progress:
@@ -110,10 +114,14 @@ def _measure(
             progress.reset(step, total=_expected(found, scenario, bench.rounds), description="")
             began = perf_counter()
             measured = _measured(scenario, bench, console, machine.tree)
-            failed = failed or measured.failed is not None
+            if measured.failed is not None:
+                failed.append(scenario.number)
             found = found.beside(measured)
             _write(results, found)
-            _show(console, measured.lines)
+            if brief:
+                _show_that_it_works(console, measured)
+            else:
+                _show(console, measured.lines)
             progress.advance(overall)
     return failed
 
@@ -153,9 +161,23 @@ def _write(directory: Path, results: Results) -> None:
     (directory / "README.md").write_text(report.page(results, ALL, plots.written(pictures)))
 
 
+def _works(count: int, failed: Sequence[int]) -> str:
+    """What a brief run is for, in a sentence."""
+    if failed:
+        return f"Of {count} scenarios {len(failed)} failed: {', '.join(f'#{one}' for one in failed)}."
+    return "The scenario works." if count == 1 else f"All {count} scenarios work."
+
+
+def _show_that_it_works(console: Console, measured: Measured) -> None:
+    """Without a figure: nobody shall take one of so short a run for a result."""
+    what = f"failed: {measured.failed}" if measured.failed else f"works ({measured.took:.0f} s)"
+    console.print(f"{measured.scenario}  {measured.title}: {what}", markup=False, highlight=False)
+
+
 def _show(console: Console, lines: Sequence[Line]) -> None:
     for line in lines:
-        console.print(f"{line.scenario}  {line.what}: [bold]{report.figure(line)}[/] {report.verdict(line)}")
+        what = line.what.replace("`", "")
+        console.print(f"{line.scenario}  {what}: [bold]{report.figure(line)}[/] {report.verdict(line)}")
         console.print(f"   {line.ours}; {line.beside}" if line.beside else f"   {line.ours}", style="dim")
 
 

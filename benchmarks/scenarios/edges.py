@@ -21,6 +21,7 @@ A_SECOND: Final = 100  #: changes
 NOTICE: Final = 4.0  #: seconds in which the windows are planned, of which the last is left to the service to find them
 PATIENCE: Final = 120.0  #: seconds until what was not told counts as lost
 
+CHANNELS: Final = {"app": "an app", "ocpi": "an eMSP (OCPI)", "hubject": "Hubject (OICP)"}
 #: Of each case: the channel, and what p99 must not exceed, in seconds.
 STEADY: Final = {"app": 1.0, "ocpi": 2.0, "hubject": 5.0}
 BURST: Final = {"app": None, "ocpi": 15.0, "hubject": 60.0}
@@ -85,7 +86,7 @@ async def _on(bench: Bench, kind: str, case: Case) -> list[Line]:
     return [
         Line(
             scenario=3,
-            what=f"edge to the socket of {channel}, p99, {case.name}, {SPELT[kind]}",
+            what=f"edge to the socket of {CHANNELS[channel]}, p99, {case.name}, {SPELT[kind]}",
             figures=tuple(part(one[channel].latencies, 0.99) for one in rounds),
             unit="s",
             ours=str(rounds[-1][channel]),

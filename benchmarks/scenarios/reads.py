@@ -116,7 +116,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
         ),
         Line(
             scenario=4,
-            what=f"its p99 beside that while no creates go on, {SPELT[kind]}",
+            what=f"p99 of those reads, beside that while no creates go on, {SPELT[kind]}",
             figures=tuple(one["ours"].p99 / one["ours, nothing else going on"].p99 for one in rounds),
             unit="times idle",
             ours=str(last["ours"]),

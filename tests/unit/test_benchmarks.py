@@ -344,6 +344,11 @@ def test_scenarios_stand_in_the_order_of_their_numbers():
     assert numbers == sorted(set(numbers))
 
 
+def words(output: str) -> str:
+    """What was printed, however wide the terminal is."""
+    return " ".join(output.split())
+
+
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the command writes, with three scenarios that measure nothing, of which the second breaks."""
@@ -396,9 +401,33 @@ def test_a_run_of_a_part_leaves_the_rest_of_the_table(results: Path):
 
 
 def test_a_brief_run_writes_down_nothing(results: Path):
-    assert CliRunner().invoke(command.main, ["--brief", "--only", "1"]).exit_code == 0
+    done = CliRunner().invoke(command.main, ["--brief", "--only", "1,3"])
 
+    assert done.exit_code == 0
     assert not results.exists()
+    assert "All 2 scenarios work. Figures of a brief run mean nothing and were not kept." in words(done.output)
+
+
+def test_a_brief_run_shows_no_figure_and_judges_none(results: Path):
+    done = CliRunner().invoke(command.main, ["--brief"])
+
+    assert done.exit_code == 1
+    assert "Of 3 scenarios 1 failed: #2." in words(done.output)
+    assert "1 Scenario 1: works" in words(done.output)
+    assert not re.search(r"met\b|missed|of the floor", done.output)
+    assert not results.exists()
+
+
+def test_a_terminal_is_shown_no_markdown(results: Path, monkeypatch: pytest.MonkeyPatch):
+    async def poor(_bench: Bench) -> list[Line]:
+        return [a_line(0.1, what="`GET /v2/evses` a second")]
+
+    monkeypatch.setattr(command, "ALL", (a_scenario(1, poor),))
+    done = CliRunner().invoke(command.main, [])
+
+    assert "GET /v2/evses a second: 10 % of the floor missed" in words(done.output)
+    assert "*" not in done.output
+    assert "**missed**" in (results / "README.md").read_text()
 
 
 def test_a_scenario_that_is_not_there_is_refused(results: Path):
