@@ -91,7 +91,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
     compared: list[tuple[str, str, Goal | None]] = [("floor", "of the floor", Goal(at_least=0.4, aim=0.6))]
     if kind == "sqlite":
         compared += [
-            ("afternoon", "x the afternoon version", Goal(at_least=15)),
+            ("the afternoon version", "x the afternoon version", Goal(at_least=15)),
             (ALERTMANAGER, "of its creates", None),
         ]
     return [_line(kind, rounds, other, unit, goal) for other, unit, goal in compared]
@@ -100,7 +100,7 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
 async def _peers(bench: Bench, stack: AsyncExitStack) -> dict[str, tuple[Running, Iterator[bytes]]]:
     made = bench.fresh_directory("afternoon")
     peer = await stack.enter_async_context(module(afternoon.__name__, bench.log("afternoon"), str(made)))
-    found = {"afternoon": (peer, planning())}
+    found = {"the afternoon version": (peer, planning())}
     if is_installed():
         theirs = alertmanager(bench.fresh_directory("alertmanager"), bench.log("alertmanager"))
         found[ALERTMANAGER] = (await stack.enter_async_context(theirs), silences())

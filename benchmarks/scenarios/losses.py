@@ -89,7 +89,7 @@ async def _never(bench: Bench) -> Line:
         figures=(100 * (1 - mine / of_mine),),
         unit="%",
         ours=f"{of_mine - mine:,} of {of_mine:,}",
-        beside=f"afternoon: {of_theirs - theirs:,} of {of_theirs:,}",
+        beside=f"the afternoon version: {of_theirs - theirs:,} of {of_theirs:,}",
         goal=Goal(at_most=0.0),
         note=f"once; as many as the afternoon version can plan in {patience:.0f} s",
     )
