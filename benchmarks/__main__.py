@@ -83,7 +83,9 @@ def main(context: click.Context, only: set[int], rounds: int, where: Path | None
         shutil.rmtree(directory, ignore_errors=True)
     took = f"{perf_counter() - began:.0f} s"
     if brief:
-        console.print(f"{took}. {_works(len(chosen), failed)} Figures of a brief run mean nothing and were not kept.")
+        console.print(took)
+        works = _works(len(chosen), failed)
+        console.print(f"{works} Figures of a brief run mean nothing and were not kept.", soft_wrap=True)
     else:
         console.print(f"{took}; see benchmarks/results/README.md")
     context.exit(1 if failed else 0)
