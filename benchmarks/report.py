@@ -113,8 +113,9 @@ def verdict(line: Line) -> str:
         said = "reported"
     else:
         said = "met" if line.met else "missed"
-    more = "; ".join(one for one in (line.marred, line.note) if one)
-    return f"{said}: {more}" if more else said
+    # What follows a colon is why; a note says what else there is, which is not why a goal was missed.
+    why, note = (line.note, "") if line.figure is None else (line.marred, line.note)
+    return (f"{said}: {why}" if why else said) + (f"; {note}" if note else "")
 
 
 def quantity(value: float, unit: str) -> str:

@@ -70,7 +70,9 @@ async def _killed(bench: Bench, side: Side, goal: Goal | None = None) -> Line:
         ours=f"{lost:,} of {len(told):,} that it had acknowledged",
         goal=goal,
         note="once",
-        short=f"{lost:,} of {len(told):,} acknowledged creates lost on kill -9, {side.name}" if goal else "",
+        short=f"{lost:,} of {len(told):,} acknowledged creates lost on kill -9, {side.name.removeprefix('ours ')}"
+        if goal
+        else "",
     )
 
 

@@ -78,7 +78,7 @@ async def run(bench: Bench) -> list[Line]:
             f"{planned.used / MIB:.0f} after {READS:,} reads, {3 * LISTS} lists of {PAGE} and the fleet in pages",
             beside=f"nothing stored: {nothing.started / MIB:.0f} and {nothing.used / MIB:.0f} MiB",
             goal=Goal(at_most=600.0),
-            short=f"{planned.used / MIB:.0f} MiB resident with {evses:,} EVSEs and {windows:,} windows",
+            short=f"{planned.used / MIB:.0f} MiB resident with {evses:,} EVSEs and {windows:,} windows, on SQLite",
             note=note,
         ),
         Line(

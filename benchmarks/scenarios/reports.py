@@ -105,7 +105,10 @@ async def _on(bench: Bench, kind: str) -> list[Line]:
                 measure[name] = partial(measured, server, caller, reports, seconds, size)
             rounds = await interleaved(bench.rounds, measure, partial(_tell, bench, f"{SPELT[kind]}, {way}"))
             found[way] = rounds, await _until_shown(url)
-    return [_line(kind, way, *result, ways[way][0]) for way, result in found.items()]
+    lines = [_line(kind, way, *result, ways[way][0]) for way, result in found.items()]
+    rates = (f"{median(one['ours'].rate for one in rounds):,.0f} {way}" for way, (rounds, _) in found.items())
+    short = f"actual statuses a second on {SPELT[kind]}: {'; '.join(rates)}"
+    return [msgspec.structs.replace(lines[0], short=short), *lines[1:]]
 
 
 def _tell(bench: Bench, what: str, how_far: str) -> None:
@@ -123,7 +126,6 @@ def _line(kind: str, way: str, rounds: list[dict[str, Speed]], late: float, conn
         beside=f"floor: {rounds[-1]['floor']}",
         goal=Goal(at_least=0.4) if single else Goal(at_least=20_000),
         note=f"all shown {late:.1f} s after the last",
-        short=f"{median(one['ours'].rate for one in rounds):,.0f} actual statuses a second {way}, on {SPELT[kind]}",
     )
 
 

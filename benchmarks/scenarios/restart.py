@@ -71,7 +71,8 @@ async def run(bench: Bench) -> list[Line]:
             ours="with the start of Python and all that is imported",
             goal=Goal(at_most=3.0),
             short=f"ready {median(one.ready for one in starts):.1f} s after a start with {windows:,} windows stored, "
-            f"and all {crossed:,} that began meanwhile shown after {median(one.converged for one in starts):.1f} s",
+            f"and all {crossed:,} that began meanwhile shown after {median(one.converged for one in starts):.1f} s, "
+            "on SQLite",
         ),
         Line(
             scenario=7,

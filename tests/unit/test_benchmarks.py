@@ -142,7 +142,8 @@ def test_a_figure_and_its_goal_are_told_in_the_same_words(line: Line, figure: st
     [
         (a_line(0.5), "met"),
         (a_line(0.3), "**missed**"),
-        (a_line(0.5, note="one round"), "met: one round"),
+        (a_line(0.5, note="one round"), "met; one round"),
+        (a_line(0.3, note="one round"), "**missed**; one round"),
         (a_line(0.5, note="one round", marred="late"), "**missed**: late; one round"),
         (a_line(0.5, goal=None), "reported"),
         (a_line(note="no such package"), "not measured: no such package"),
