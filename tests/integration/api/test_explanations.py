@@ -1,5 +1,6 @@
 """Why an EVSE is, was or will be shown as it is, against a history that the clockwork really recorded."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from app.domain.instant import parse_instant, rfc3339
 from app.domain.principal import Role
 from app.domain.rights import Rights
 from app.domain.scope import Scope
+from app.schedule.reconcile import Reconciler
 from app.service import Service
 from app.settings import Settings
 from app.store import chores
@@ -43,8 +45,11 @@ def scripted() -> ScriptedChannel:
 
 
 @pytest.fixture
-async def service(settings: Settings, clock: FrozenClock, scripted: ScriptedChannel) -> AsyncGenerator[Service]:
-    """Beside the real channels one that answers by script."""
+async def service(
+    settings: Settings, clock: FrozenClock, scripted: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Service]:
+    """Beside the real channels one that answers by script. What changes is computed in `later`, and not before."""
+    monkeypatch.setattr(Reconciler, "look", lambda _: None)
     with_age = settings.model_copy(update={"actual_status_max_age": 12 * HOUR})
     started = Service(with_age, clock=clock, channels={**REGISTER, "scripted": scripted})
     async with started.running():
@@ -54,7 +59,10 @@ async def service(settings: Settings, clock: FrozenClock, scripted: ScriptedChan
 async def later(service: Service, clock: FrozenClock, by: timedelta) -> datetime:
     """Let time pass, and have what came due computed and recorded."""
     clock.advance(by)
-    await service.reconciler.pass_once()
+    async with asyncio.timeout(10):  # not after one pass, where another that began earlier has hold of it
+        while (due := await service.reconciler.next_at()) is not None and due <= clock.now():
+            await service.reconciler.pass_once()
+            await asyncio.sleep(0.01)
     return clock.now()
 
 
