@@ -19,8 +19,8 @@ from app.store.database import Database
 from app.store.due import AT_ONCE
 from app.store.presented import Due, Resolved, Shown
 
-CHUNK: Final = 1000  #: EVSEs a transaction; other changes get in between
-SLICE: Final = 500  #: EVSEs of these that are computed and written at once
+CHUNK: Final = 500  #: EVSEs a transaction; other changes get in between, and wait for two of them at the most
+SLICE: Final = 250  #: EVSEs of these that are computed and written at once
 _AT_A_TIME: Final = 50  #: EVSEs that are computed at a stretch, in less than a millisecond
 _PACE: Final = 0.05  #: seconds from the beginning of one pass to that of the next, at least
 _STEPPED: Final = timedelta(seconds=2)  #: how far a clock may seem to go back before it counts as stepped
