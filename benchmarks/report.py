@@ -29,7 +29,7 @@ is encrypted, but where a row says so.
 Goals were set before anything was measured, for each database its own where they differ. One is *missed* where the
 median does not reach it, or where something else went wrong, as its row then says; a row is *reported* where nothing
 was asked for."""
-_WORDS: Final = "What the words mean is told in [Performance](../../docs/performance.md#how-to-read-it)."
+_WORDS: Final = "What the words mean is told in docs/performance.md."
 _NOTHING: Final = "-"
 _SIGN: Final = 2  #: characters of a unit such as `s` or `MB`
 
