@@ -21,10 +21,10 @@ the least and the greatest in brackets. Of a ratio each round has its own, from 
 seconds of each other. What is told of ours and of what is beside it is of the last round, for orientation.
 
 **Noise.** Compare ratios, not rates: on a virtual machine the same commit may come to half or twice the rate an hour
-later, floor and all. Processor time for an operation is steadier, within a tenth. Clients share the cores with the
-server, so that all rates are lower than with clients elsewhere. A disk with a write-back cache makes durable commits
-cheaper than most disks do: the physical floors below say what this one does. Nothing goes over a network and nothing
-is encrypted, but where a row says so.
+later, floor and all. Processor time for an operation is mostly steadier, but the same code has been seen to take twice
+as much of that too in a bad hour. Clients share the cores with the server, so that all rates are lower than with
+clients elsewhere. A disk with a write-back cache makes durable commits cheaper than most disks do: the physical floors
+below say what this one does. Nothing goes over a network and nothing is encrypted, but where a row says so.
 
 Goals were set before anything was measured, for each database its own where they differ. One is *missed* where the
 median does not reach it, or where something else went wrong, as its row then says; a row is *reported* where nothing

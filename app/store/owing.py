@@ -29,8 +29,6 @@ _NEVER_TOLD: Final = and_(
     _delivery.c.acked.is_not(None),
     _delivery.c.acked_at.is_(None),
 )
-
-
 _NOW: Final = bindparam("now", type_=Instant)
 _GENERATION: Final = bindparam("of_generation", type_=_delivery.c.generation.type)
 _SOONEST: Final = case((_delivery.c.next_at < _NOW, _delivery.c.next_at), else_=_NOW)

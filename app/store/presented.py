@@ -104,16 +104,11 @@ class Truth(msgspec.Struct, frozen=True):
         )
 
 
-async def take_due(connection: AsyncConnection, at: datetime, limit: int) -> list[Due]:
-    """Lock up to `limit` due rows, then read what they depend on.
+async def take(connection: AsyncConnection, at: datetime, limit: int) -> list[Shown]:
+    """Lock up to `limit` rows that are due at `at`, before anything is read that they depend on.
 
     In this order: whatever is committed after the lock marks the row due again, and whatever before is seen.
     """
-    return await complete(connection, await take(connection, at, limit), at)
-
-
-async def take(connection: AsyncConnection, at: datetime, limit: int) -> list[Shown]:
-    """Lock up to `limit` rows that are due at `at`."""
     return [_shown_from(*row) for row in await _DUE.rows(connection, now=at, most=limit)]
 
 

@@ -16,30 +16,6 @@ from app.domain.status import ActualStatus, AppliesWhen, DeploymentState, Kind
 from app.domain.temporary_status import TemporaryStatus
 from app.store.spans import span_of
 
-
-def evse_from(row: RowMapping) -> Evse:
-    return Evse(
-        id=row["id"],
-        evse_id=row["evse_id"],
-        key=row["evse_id_key"],
-        operator=row["operator"],
-        country=row["country"],
-        party=row["party"],
-        uid=row["uid"],
-        location=row["location"],
-        deployment=DeploymentState(row["deployment_state"]),
-        actual_status=ActualStatus(row["actual_status"]),
-        reported=row["reported_status"],
-        observed_at=row["observed_at"],
-        ocpi_object=row["ocpi_object"],
-        ocpi_version=row["ocpi_version"],
-        object_changed_at=row["object_changed_at"],
-        created_by=row["created_by"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-    )
-
-
 #: What `evse_of` reads, in its order.
 EVSE_COLUMNS: Final = (
     *("id", "evse_id", "evse_id_key", "operator", "country", "party", "uid", "location"),
@@ -50,8 +26,12 @@ _DEPLOYMENT: Final = {one.value: one for one in DeploymentState}
 _ACTUAL: Final = {one.value: one for one in ActualStatus}
 
 
+def evse_from(row: RowMapping) -> Evse:
+    return evse_of([row[name] for name in EVSE_COLUMNS])
+
+
 def evse_of(row: Sequence[Any]) -> Evse:
-    """The same of a row of `EVSE_COLUMNS`, by their places: of a thousand at once, names are most of what it takes."""
+    """A row of `EVSE_COLUMNS`, by their places: of a thousand at once, names are most of what it takes."""
     return Evse(
         id=row[0],
         evse_id=row[1],

@@ -100,7 +100,7 @@ async def test_a_replica_that_computes_an_evse_without_having_seen_a_new_partner
     other = Reconciler(there, clock)
     # What a pass does, stopped between its look at the partners and its commit.
     async with here.write() as computing:
-        due = await presented.take_due(computing, clock.now(), 10)
+        due = await presented.complete(computing, await presented.take(computing, clock.now(), 10), clock.now())
         assert [one.evse.id for one in due] == [key]
         assert await partners.all_partners(computing) == []
         await add_partner(there, clock, "app")

@@ -123,7 +123,7 @@ async def plan_of(database: Database, query: Query, partner: Partner) -> str:
 
 
 async def take_due(connection: AsyncConnection, _partner: Partner) -> None:
-    assert len(await presented.take_due(connection, START, 500)) == COUNT / 100
+    assert len(await presented.take(connection, START, 500)) == COUNT / 100
 
 
 async def claim(connection: AsyncConnection, partner: Partner) -> None:
@@ -142,7 +142,7 @@ async def live(connection: AsyncConnection, _partner: Partner) -> None:
 
 
 async def show(connection: AsyncConnection, _partner: Partner) -> None:
-    due = await presented.take_due(connection, START, 500)
+    due = await presented.complete(connection, await presented.take(connection, START, 500), START)
     await presented.write(connection, [resolve(one, START, None) for one in due])
 
 
